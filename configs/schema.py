@@ -1,0 +1,95 @@
+"""Every option of the training stages. Unknown keys are refused (see `loader`)."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from .loader import Config
+
+
+class DataConfig(Config):
+    """What to train on.
+
+    Each path is a JSONL file, a text file, a folder of those, a local `datasets` folder, or a prepared folder.
+    """
+
+    train: list[str] = []
+    valid: list[str] = []
+    paraphrases: list[str] = []  # JSONL of {"a", "b"} pairs or {"texts"} groups: contrastive positives
+    max_documents: int | None = Field(None, ge=1)
+    max_segments: int = Field(12, ge=1)  # longer documents are seen through windows of this length
+    max_tokens: int = Field(40, ge=4)  # longer segments are left out of training
+    vocab_size: int = Field(4096, ge=300)
+    tokenizer: str | None = None  # folder of a trained tokenizer; None trains one on `train`
+
+
+class LoopConfig(Config):
+    """The training loop; the same for every stage."""
+
+    max_steps: int | None = Field(None, ge=1)
+    max_minutes: float | None = Field(None, gt=0)  # turned into a step count once, after `calibration_steps`
+    calibration_steps: int = Field(30, ge=2)
+    batch_documents: int = Field(26, ge=1)
+    accumulate: int = Field(1, ge=1)
+    learning_rate: float = Field(2e-3, gt=0)
+    warmup_steps: int = Field(100, ge=0)
+    final_learning_rate_share: float = Field(0.02, ge=0, le=1)
+    weight_decay: float = Field(0.01, ge=0)
+    max_grad_norm: float = Field(1.0, gt=0)
+    betas: tuple[float, float] = (0.9, 0.98)
+    seed: int = 0
+    log_every: int = Field(20, ge=1)
+    checkpoint_every: int = Field(500, ge=1)
+    mixed_precision: Literal["no", "bf16", "fp16"] = "no"
+    compile: bool = False
+
+
+class ContrastiveConfig(Config):
+    weight: float = Field(0.2, ge=0)
+    pairs: int = Field(24, ge=2)  # triples of anchor, positive and hard negative a step
+    temperature: float = Field(0.1, gt=0)
+    hard_negatives: bool = True
+
+
+class AdversarialConfig(Config):
+    weight: float = Field(0.5, ge=0)
+    segments: int = Field(16, ge=1)  # segments of the batch that are attacked in a step
+    radius: float = Field(0.25, ge=0)  # relative to the latent norm
+    num_steps: int = Field(1, ge=1)
+
+
+class NoiseConfig(Config):
+    max_strength: float = Field(0.6, ge=0)  # uniform in [0, max_strength], relative to the latent norm
+    clean_share: float = Field(0.25, ge=0, le=1)
+
+
+class EncoderConfig(Config):
+    pretrained: str | None = None  # hub name or folder of a T5-family encoder; None starts from `text_config`
+    text_config: dict[str, Any] = {"d_model": 192, "num_layers": 2, "num_heads": 6, "d_kv": 32, "d_ff": 512}
+    num_latents: int = Field(4, ge=1)
+    latent_dim: int = Field(64, ge=1)
+    compressor: Literal["aligned", "perceiver"] = "aligned"
+    states_per_latent: int = Field(8, ge=1)
+    num_compressor_layers: int = Field(2, ge=1)
+
+
+class DecoderConfig(Config):
+    text_config: dict[str, Any] = {"d_model": 192, "num_layers": 3, "num_heads": 6, "d_kv": 32, "d_ff": 512}
+    states_per_latent: int = Field(8, ge=1)
+    context_window: int = Field(2, ge=0)
+
+
+class RepresentationConfig(Config):
+    """`segdiff train representation`."""
+
+    data: DataConfig = DataConfig()
+    encoder: EncoderConfig = EncoderConfig()
+    decoder: DecoderConfig = DecoderConfig()
+    dropout: float = Field(0.05, ge=0, lt=1)
+    tie_embeddings: bool = True
+    context_dropout: float = Field(0.5, ge=0, le=1)  # share of segments that see no neighbour in a step
+    length_chunks: int = Field(3, ge=1)  # chunks of similar length that a batch is run in, to save padding
+    noise: NoiseConfig = NoiseConfig()
+    contrastive: ContrastiveConfig = ContrastiveConfig()
+    adversarial: AdversarialConfig = AdversarialConfig()
+    loop: LoopConfig = LoopConfig()

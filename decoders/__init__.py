@@ -1,0 +1,5 @@
+"""Latents -> text."""
+
+from .decoder import SegmentDecoder, neighbours
+
+__all__ = ["SegmentDecoder", "neighbours"]

@@ -1,0 +1,179 @@
+"""SegmentDecoder: latents -> text, autoregressive inside a segment, parallel over all segments.
+
+B documents, S segments, N flat segments, K latents per segment, D latent width, T tokens, W neighbours each side,
+M memory states, H hidden width.
+"""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
+from torch import Tensor, nn
+from transformers import T5Config
+from transformers.cache_utils import DynamicCache, EncoderDecoderCache
+from transformers.models.t5.modeling_t5 import T5Stack
+
+
+def neighbours(latents: Tensor, segment_mask: Tensor, window: int) -> tuple[Tensor, Tensor]:
+    """Latents of the segments around each segment, in the order -W .. -1, 1 .. W.
+
+    Args:
+        latents: (B, S, K, D).
+        segment_mask: (B, S), True where a segment exists.
+        window: W.
+
+    Returns:
+        (B, S, 2W, K, D) latents and (B, S, 2W) mask, False beyond either end of the document.
+    """
+    num_segments = latents.shape[1]
+    padded = F.pad(latents, (0, 0, 0, 0, window, window))
+    padded_mask = F.pad(segment_mask, (window, window))
+    offsets = [offset for offset in range(-window, window + 1) if offset != 0]
+    starts = [window + offset for offset in offsets]
+    around = torch.stack([padded[:, start : start + num_segments] for start in starts], dim=2)
+    mask = torch.stack([padded_mask[:, start : start + num_segments] for start in starts], dim=2)
+    return around, mask & segment_mask.unsqueeze(-1)
+
+
+class SegmentDecoder(ModelMixin, ConfigMixin):
+    """A T5 decoder that cross-attends to its segment's latents (expanded) and its neighbours' (as they are, marked).
+
+    Args:
+        text_config: keyword arguments of `transformers.T5Config` (`vocab_size`, `d_model`, `num_layers`, ...).
+        num_latents: K.
+        latent_dim: D.
+        states_per_latent: E, memory states that each own latent is expanded to.
+        context_window: W, neighbours seen each side (0 = none).
+        max_tokens: longest rendering in tokens.
+        bos_token_id: first input token.
+        eos_token_id: token that ends a segment.
+        pad_token_id: filler after the end.
+    """
+
+    @register_to_config
+    def __init__(
+        self,
+        text_config: dict[str, Any],
+        num_latents: int = 4,
+        latent_dim: int = 64,
+        states_per_latent: int = 8,
+        context_window: int = 2,
+        max_tokens: int = 48,
+        bos_token_id: int = 2,
+        eos_token_id: int = 1,
+        pad_token_id: int = 0,
+    ) -> None:
+        super().__init__()
+        config = T5Config(**{**text_config, "is_decoder": True, "is_encoder_decoder": False}, attn_implementation="eager")
+        self.hidden_size = config.d_model
+        self.transformer = T5Stack(config)
+        self.expand = nn.Linear(latent_dim, states_per_latent * config.d_model)
+        self.own_position = nn.Parameter(torch.randn(num_latents * states_per_latent, config.d_model) * 0.5)
+        self.context = nn.Linear(latent_dim, config.d_model)
+        self.context_slot = nn.Parameter(torch.randn(num_latents, config.d_model) * 0.5)
+        self.context_offset = nn.Parameter(torch.randn(2 * context_window, config.d_model) * 0.5)
+
+    def memory(
+        self, latents: Tensor, around: Tensor | None = None, around_mask: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The states that the decoder attends to.
+
+        Args:
+            latents: (N, K, D), normalised.
+            around: neighbours (N, 2W, K, D), or None for segments on their own.
+            around_mask: (N, 2W), True where a neighbour exists and may be seen.
+
+        Returns:
+            (N, M, H) states and (N, M) mask.
+        """
+        own = self.expand(latents).reshape(latents.shape[0], -1, self.hidden_size) + self.own_position
+        mask = torch.ones(own.shape[:2], dtype=torch.bool, device=own.device)
+        if around is None or around_mask is None or self.config.context_window == 0:
+            return own, mask
+        context = self.context(around) + self.context_slot + self.context_offset.unsqueeze(1)
+        context_mask = around_mask.unsqueeze(-1).expand(-1, -1, around.shape[2]).flatten(1)
+        return torch.cat([own, context.flatten(1, 2)], dim=1), torch.cat([mask, context_mask], dim=1)
+
+    def logits(self, states: Tensor) -> Tensor:
+        """Hidden states (..., H) -> vocabulary logits, by the input embedding (tied, scaled as in T5)."""
+        return F.linear(states * self.hidden_size**-0.5, self.transformer.embed_tokens.weight)
+
+    def forward(self, input_ids: Tensor, memory: Tensor, memory_mask: Tensor) -> Tensor:
+        """Teacher-forced next-token logits.
+
+        Args:
+            input_ids: (N, T) targets shifted right (first token `bos_token_id`).
+            memory: (N, M, H) and memory_mask: (N, M), from `memory`.
+
+        Returns:
+            (N, T, vocabulary).
+        """
+        states = self.transformer(
+            input_ids=input_ids, encoder_hidden_states=memory, encoder_attention_mask=memory_mask.long(), use_cache=False
+        ).last_hidden_state
+        return self.logits(states)
+
+    def loss(self, token_ids: Tensor, token_mask: Tensor, memory: Tensor, memory_mask: Tensor) -> Tensor:
+        """Summed cross-entropy per segment (N,) in nats of (N, T) token ids that end with the end token."""
+        start = torch.full_like(token_ids[:, :1], self.config.bos_token_id)
+        logits = self(torch.cat([start, token_ids[:, :-1]], dim=1), memory, memory_mask)
+        loss = F.cross_entropy(logits.flatten(0, 1).float(), token_ids.flatten(), reduction="none")
+        return (loss.view_as(token_ids) * token_mask).sum(dim=1)
+
+    @torch.no_grad()
+    def generate(
+        self,
+        memory: Tensor,
+        memory_mask: Tensor,
+        temperature: float = 0.0,
+        uniforms: Tensor | None = None,
+        max_tokens: int | None = None,
+    ) -> Tensor:
+        """Render all segments as one batch with a key-value cache; each stops at its end token.
+
+        Args:
+            memory: (N, M, H) and memory_mask: (N, M), from `memory`.
+            temperature: 0 takes the likeliest token; above 0 samples.
+            uniforms: (N, max_tokens) numbers in [0, 1) that drive the sampling, so that a row's text depends on its
+                own numbers alone; required when `temperature` > 0.
+            max_tokens: longest rendering; the configured one when None.
+
+        Returns:
+            (N, <= max_tokens) token ids, padded after the end token. A row without an end token did not stop.
+
+        Raises:
+            ValueError: `temperature` is negative, or positive without `uniforms`.
+        """
+        if temperature < 0 or (temperature > 0 and uniforms is None):
+            raise ValueError(f"temperature must be 0, or above 0 with uniforms; got {temperature}")
+        max_tokens = max_tokens or self.config.max_tokens
+        num_rows = memory.shape[0]
+        cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
+        token = torch.full((num_rows, 1), self.config.bos_token_id, device=memory.device)
+        ended = torch.zeros(num_rows, dtype=torch.bool, device=memory.device)
+        tokens = []
+        for step in range(max_tokens):
+            states = self.transformer(
+                input_ids=token,
+                encoder_hidden_states=memory,
+                encoder_attention_mask=memory_mask.long(),
+                past_key_values=cache,
+                use_cache=True,
+            ).last_hidden_state[:, -1]
+            logits = self.logits(states).float()
+            if temperature > 0:
+                assert uniforms is not None
+                cumulative = (logits / temperature).softmax(-1).cumsum(-1)
+                drawn = torch.searchsorted(cumulative, uniforms[:, step : step + 1].to(cumulative) * cumulative[:, -1:])
+                chosen = drawn.squeeze(-1).clamp_max(logits.shape[-1] - 1)
+            else:
+                chosen = logits.argmax(-1)
+            chosen = chosen.masked_fill(ended, self.config.pad_token_id)
+            tokens.append(chosen)
+            ended = ended | (chosen == self.config.eos_token_id)
+            if bool(ended.all()):
+                break
+            token = chosen.unsqueeze(1)
+        return torch.stack(tokens, dim=1)

@@ -1,0 +1,33 @@
+"""Arithmetic on segment latents. K latents per segment, D latent width; ``...`` is any leading shape.
+
+All noise strengths in this project are relative: a strength of 0.3 moves a segment's latents by 0.3 of their norm,
+whatever their scale or width.
+"""
+
+import torch
+from torch import Tensor
+
+
+def rms(latents: Tensor) -> Tensor:
+    """Root mean square of each segment's latents: (..., K, D) -> (..., 1, 1)."""
+    return latents.square().mean(dim=(-2, -1), keepdim=True).sqrt()
+
+
+def add_noise(latents: Tensor, strength: float | Tensor, noise: Tensor | None = None) -> Tensor:
+    """z + s * rms(z) * noise, with Gaussian noise unless given.
+
+    Args:
+        latents: normalised latents (..., K, D).
+        strength: relative strength s >= 0, a number or one per segment (...).
+        noise: unit-variance noise (..., K, D); drawn from the global generator when None.
+    """
+    if noise is None:
+        noise = torch.randn_like(latents)
+    if isinstance(strength, Tensor):
+        strength = strength[..., None, None]
+    return latents + strength * rms(latents).detach() * noise
+
+
+def unit_direction(gradient: Tensor) -> Tensor:
+    """Scale each segment's gradient (..., K, D) to a root mean square of one; a zero gradient stays zero."""
+    return gradient / rms(gradient).clamp_min(torch.finfo(gradient.dtype).tiny)

@@ -1,0 +1,127 @@
+"""From the `data` section of a config to prepared corpora and a tokenizer, prepared once per run folder."""
+
+import gzip
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain, islice, pairwise
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+from ..configs.schema import DataConfig
+from .checkpoints import replace_folder, write_json
+from .corpus import Document, read_documents
+from .prepared import FILE, PreparedCorpus, prepare
+from .tokenization import train_tokenizer
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Tokenizer and prepared corpora of a run; `valid` is None when the config names no held-out data."""
+
+    tokenizer: PreTrainedTokenizerFast
+    train: PreparedCorpus
+    valid: PreparedCorpus | None
+
+
+def read_all(paths: list[str], max_documents: int | None) -> Iterator[Document]:
+    """Documents of several corpora, one after the other."""
+    return islice(chain.from_iterable(read_documents(path) for path in paths), max_documents)
+
+
+def read_paraphrases(paths: list[str]) -> Iterator[tuple[str, str]]:
+    """Pairs that mean the same, from JSONL of {"a", "b", "label"?} or {"texts": [...]}; test and valid splits are left out.
+
+    Raises:
+        ValueError: a line is neither.
+    """
+    for path in paths:
+        opener: Any = gzip.open if path.endswith(".gz") else open
+        with opener(path, "rt", encoding="utf-8") as file:
+            for number, line in enumerate(file, start=1):
+                if not line.strip():
+                    continue
+                try:
+                    record = json.loads(line)
+                    if record.get("split", "train") != "train" or not record.get("label", 1):
+                        continue
+                    yield from pairwise(record["texts"]) if "texts" in record else [(record["a"], record["b"])]
+                except (json.JSONDecodeError, AttributeError, KeyError):
+                    raise ValueError(
+                        f'{path} line {number} is no paraphrase record: expected {{"a", "b"}} or {{"texts": [...]}}'
+                    ) from None
+
+
+def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerFast:
+    """A tokenizer saved in the hub's format.
+
+    Raises:
+        FileNotFoundError: the folder holds none.
+    """
+    try:
+        return AutoTokenizer.from_pretrained(str(folder))
+    except (OSError, ValueError) as error:
+        raise FileNotFoundError(f"{folder} holds no tokenizer ({str(error).splitlines()[0]})") from None
+
+
+def cache_key(config: DataConfig, tokenizer: PreTrainedTokenizerFast | None) -> str:
+    """Hash of what decides the prepared corpora: options, files by size and time, and the tokenizer."""
+    files = [
+        (str(file), file.stat().st_size, file.stat().st_mtime_ns)
+        for path in [*config.train, *config.valid, *config.paraphrases]
+        for file in ([Path(path)] if Path(path).is_file() else sorted(Path(path).glob("**/*")))
+    ]
+    vocabulary = sorted(tokenizer.get_vocab().items()) if tokenizer is not None else None
+    digest = hashlib.sha256(json.dumps([config.model_dump(), files, vocabulary]).encode())
+    return digest.hexdigest()[:16]
+
+
+def load_data(config: DataConfig, folder: Path, tokenizer: PreTrainedTokenizerFast | None = None) -> TrainingData:
+    """Prepare the corpora of a config, or read them from `folder/data` when they are prepared already.
+
+    Args:
+        config: `train` may name one prepared folder (holding `train/`, `valid/`, `tokenizer/`).
+        folder: run folder.
+        tokenizer: of the model to be fine-tuned, or None to train or load one as the config says.
+
+    Raises:
+        ValueError: no training data named, or nothing usable in it.
+        FileNotFoundError: a path does not exist.
+    """
+    if not config.train:
+        raise ValueError("no training data: give data.train, e.g. --set 'data.train=[stories.jsonl]'")
+    for path in [*config.train, *config.valid, *config.paraphrases]:
+        if not Path(path).exists():
+            raise FileNotFoundError(f"no such corpus: {path}")
+    ready = Path(config.train[0])
+    if not (ready / "train" / FILE).exists():
+        if tokenizer is None and config.tokenizer is not None:
+            tokenizer = load_tokenizer(config.tokenizer)
+        ready = folder / "data"
+        key = cache_key(config, tokenizer)
+        if not (ready / "key.json").exists() or json.loads((ready / "key.json").read_text()) != key:
+            _prepare_folder(config, ready, tokenizer, key)
+    valid = PreparedCorpus.load(ready / "valid") if (ready / "valid" / FILE).exists() else None
+    return TrainingData(load_tokenizer(ready / "tokenizer"), PreparedCorpus.load(ready / "train"), valid)
+
+
+def _prepare_folder(config: DataConfig, ready: Path, tokenizer: PreTrainedTokenizerFast | None, key: str) -> None:
+    temporary = ready.with_name("data.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    if tokenizer is None:
+        texts = (text for document in read_all(config.train, config.max_documents) for text in document.segments)
+        tokenizer = train_tokenizer(texts, config.vocab_size)
+    tokenizer.save_pretrained(temporary / "tokenizer")
+    pairs = read_paraphrases(config.paraphrases)
+    documents = read_all(config.train, config.max_documents)
+    prepare(documents, pairs, tokenizer, config.max_tokens).save(temporary / "train")
+    if config.valid:
+        held_out = read_all(config.valid, config.max_documents)
+        prepare(held_out, [], tokenizer, config.max_tokens).save(temporary / "valid")
+    write_json(temporary / "key.json", key)
+    replace_folder(temporary, ready)

@@ -1,0 +1,173 @@
+"""A prepared corpus: token ids of all documents in one safetensors file, so that training needs no text tools.
+
+Ragged lists are stored flat with offsets: row i of `x` is `x[x_offsets[i] : x_offsets[i + 1]]`.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+from transformers import PreTrainedTokenizerFast
+
+from ..encoders.corruptions import change_meaning, keep_meaning
+from .corpus import Document, extract_keywords
+from .tokenization import segment_tokens, token_lists
+
+FILE = "prepared.safetensors"
+KEYWORDS_PER_DOCUMENT = 8
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Rows of int32 of different lengths."""
+
+    flat: np.ndarray
+    offsets: np.ndarray
+
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[int]]) -> "Ragged":
+        lengths = np.fromiter((len(row) for row in rows), dtype=np.int64, count=len(rows))
+        flat = np.fromiter((value for row in rows for value in row), dtype=np.int32, count=int(lengths.sum()))
+        return cls(flat, np.concatenate([[0], lengths.cumsum()]).astype(np.int64))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        return self.flat[self.offsets[row] : self.offsets[row + 1]]
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return np.diff(self.offsets)
+
+
+@dataclass(frozen=True)
+class PreparedCorpus:
+    """Token ids of a corpus.
+
+    Attributes:
+        segments: one row per segment, end token included.
+        documents: one row per document: indices into `segments`.
+        titles: one row per document, empty where there is none.
+        keywords: one row per keyword.
+        document_keywords: one row per document: indices into `keywords`.
+        positives: one row per pair: a segment that means the same as its anchor.
+        negatives: a hard negative per pair (empty where no rule applied).
+        anchors: one row per pair: the anchor's tokens.
+    """
+
+    segments: Ragged
+    documents: Ragged
+    titles: Ragged
+    keywords: Ragged
+    document_keywords: Ragged
+    anchors: Ragged
+    positives: Ragged
+    negatives: Ragged
+
+    def save(self, folder: Path) -> None:
+        """Write `folder/prepared.safetensors` whole or not at all."""
+        folder.mkdir(parents=True, exist_ok=True)
+        arrays = {}
+        for name, ragged in vars(self).items():
+            arrays[name] = ragged.flat
+            arrays[f"{name}_offsets"] = ragged.offsets
+        temporary = folder / (FILE + ".tmp")
+        save_file(arrays, temporary)
+        os.replace(temporary, folder / FILE)
+
+    @classmethod
+    def load(cls, folder: Path) -> "PreparedCorpus":
+        """Read what `save` wrote.
+
+        Raises:
+            ValueError: the file is damaged or of another format.
+        """
+        try:
+            arrays = load_file(folder / FILE)
+            return cls(**{name: Ragged(arrays[name], arrays[f"{name}_offsets"]) for name in cls.__annotations__})
+        except (SafetensorError, KeyError) as error:
+            raise ValueError(f"{folder / FILE} is damaged ({error}); delete the folder and prepare again") from None
+
+
+def document_pieces(lengths: Sequence[int], max_tokens: int) -> list[list[int]]:
+    """Indices of a document's segments, cut where a segment is longer than `max_tokens` (that one is left out)."""
+    pieces: list[list[int]] = [[]]
+    for index, length in enumerate(lengths):
+        if length <= max_tokens:
+            pieces[-1].append(index)
+        elif pieces[-1]:
+            pieces.append([])
+    return [piece for piece in pieces if piece]
+
+
+def prepare(
+    documents: Iterable[Document],
+    paraphrases: Iterable[tuple[str, str]],
+    tokenizer: PreTrainedTokenizerFast,
+    max_tokens: int,
+    seed: int = 0,
+) -> PreparedCorpus:
+    """Tokenise documents and build contrastive triples.
+
+    Args:
+        documents: the corpus.
+        paraphrases: pairs of segments that mean the same.
+        tokenizer: ours or any fast tokenizer with an end token.
+        max_tokens: longer segments are left out.
+        seed: of the rules that rewrite segments.
+    """
+    rng = Random(seed)
+    segments: list[list[int]] = []
+    rows: list[list[int]] = []
+    titles: list[str] = []
+    keywords: list[str] = []
+    document_keywords: list[list[int]] = []
+    pairs: list[tuple[str, str]] = list(paraphrases)
+    texts_of: list[tuple[str, ...]] = []
+    for document in documents:
+        tokens = segment_tokens(tokenizer, document.segments)
+        for piece in document_pieces([len(row) for row in tokens], max_tokens):
+            rows.append(list(range(len(segments), len(segments) + len(piece))))
+            segments.extend(tokens[index] for index in piece)
+            titles.append(document.title or "")
+            texts_of.append(tuple(document.segments[index] for index in piece))
+    if not rows:
+        raise ValueError(f"no segment of the corpus has at most {max_tokens} tokens; raise data.max_tokens")
+    frequency: dict[str, int] = {}
+    for texts in texts_of:
+        for word in {word.strip(".,!?;:\"'").lower() for text in texts for word in text.split()}:
+            frequency[word] = frequency.get(word, 0) + 1
+    for texts in texts_of:
+        words = extract_keywords(texts, frequency, KEYWORDS_PER_DOCUMENT)
+        document_keywords.append(list(range(len(keywords), len(keywords) + len(words))))
+        keywords.extend(words)
+        for text in texts:
+            kept = keep_meaning(text, rng)
+            if kept is not None:
+                pairs.append((text, kept))
+    changed = [change_meaning(anchor, rng) for anchor, _ in pairs]
+    pair_tokens = [
+        segment_tokens(tokenizer, column) for column in ([a for a, _ in pairs], [b for _, b in pairs])
+    ]
+    hard = [segment_tokens(tokenizer, [text])[0] if text else [] for text in changed]
+    fits = [
+        index
+        for index in range(len(pairs))
+        if max(len(pair_tokens[0][index]), len(pair_tokens[1][index]), len(hard[index])) <= max_tokens
+    ]
+    return PreparedCorpus(
+        segments=Ragged.of(segments),
+        documents=Ragged.of(rows),
+        titles=Ragged.of(token_lists(tokenizer, titles)),
+        keywords=Ragged.of(token_lists(tokenizer, keywords)),
+        document_keywords=Ragged.of(document_keywords),
+        anchors=Ragged.of([pair_tokens[0][index] for index in fits]),
+        positives=Ragged.of([pair_tokens[1][index] for index in fits]),
+        negatives=Ragged.of([hard[index] for index in fits]),
+    )

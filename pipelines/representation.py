@@ -1,0 +1,118 @@
+"""The representation stage: encoder and decoder learn a smooth latent space together. No diffusion here.
+
+B documents, S segments, N flat segments, T tokens, K latents per segment, D latent width, P pairs, W neighbours.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from ..configs.schema import RepresentationConfig
+from ..decoders import SegmentDecoder, neighbours
+from ..encoders import SegmentEncoder
+from ..encoders.latents import add_noise
+from ..encoders.objectives import adversarial_perturbation, info_nce
+from .batches import SegmentBatch
+
+STATISTICS_MOMENTUM = 0.99
+
+
+def length_chunks(mask: Tensor, num_chunks: int) -> list[tuple[Tensor, int]]:
+    """Row indices of (N, T) `mask` in chunks of like length, and the tokens each chunk needs: less padding is run."""
+    if num_chunks == 1:
+        return [(torch.arange(mask.shape[0], device=mask.device), mask.shape[1])]
+    lengths = mask.sum(dim=1)
+    return [(rows, int(lengths[rows].max())) for rows in lengths.argsort(stable=True).chunk(num_chunks)]
+
+
+def encode_chunks(encoder: SegmentEncoder, tokens: Tensor, mask: Tensor, num_chunks: int) -> Tensor:
+    """(N, T) ids and mask -> raw latents (N, K, D)."""
+    chunks = length_chunks(mask, num_chunks)
+    parts = [encoder(tokens[rows, :width], mask[rows, :width]) for rows, width in chunks]
+    order = torch.cat([rows for rows, _ in chunks])
+    return torch.cat(parts)[order.argsort()]
+
+
+class RepresentationObjective(nn.Module):
+    """Reconstruction from noised latents, contrast and worst-case perturbation, each with its weight.
+
+    Args:
+        encoder, decoder: the pair to be trained.
+        config: weights and strengths; `config.tie_embeddings` makes the two share their token embedding.
+    """
+
+    def __init__(self, encoder: SegmentEncoder, decoder: SegmentDecoder, config: RepresentationConfig) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.config = config
+        if config.tie_embeddings:
+            decoder.transformer.embed_tokens.weight = encoder.text_encoder.embed_tokens.weight
+
+    def forward(self, batch: SegmentBatch) -> dict[str, Tensor]:
+        """Losses of a batch: "loss" (weighted sum) and its terms, in nats per token or per pair."""
+        config = self.config
+        raw = encode_chunks(self.encoder, batch.tokens, batch.token_mask, config.length_chunks)
+        if self.training:
+            flat = raw.detach().float()
+            self.encoder.set_statistics(flat.mean(0), flat.std(0), STATISTICS_MOMENTUM)
+        latents = self.encoder.normalize(raw)
+        noised = self.noised(latents)
+        num_tokens = batch.token_mask.sum()
+        terms = {"reconstruction": self.reconstruction(batch, noised).sum() / num_tokens}
+        total = terms["reconstruction"]
+        if config.contrastive.weight and batch.triples is not None:
+            terms["contrastive"] = self.contrast(batch)
+            total = total + config.contrastive.weight * terms["contrastive"]
+        if config.adversarial.weight:
+            terms["adversarial"] = self.adversarial(batch, latents)
+            total = total + config.adversarial.weight * terms["adversarial"]
+        return {"loss": total, **terms}
+
+    def noised(self, latents: Tensor) -> Tensor:
+        """Gaussian noise of a strength drawn per segment; some segments stay clean."""
+        noise = self.config.noise
+        strength = torch.rand(latents.shape[0], device=latents.device) * noise.max_strength
+        clean = torch.rand_like(strength) < noise.clean_share
+        return add_noise(latents, strength.masked_fill(clean, 0.0))
+
+    def reconstruction(self, batch: SegmentBatch, latents: Tensor) -> Tensor:
+        """Summed cross-entropy of each segment (N,, shortest first), given its own and (unless dropped) its neighbours' latents."""
+        window = self.decoder.config.context_window
+        grid = latents.new_zeros(*batch.segment_mask.shape, *latents.shape[1:])
+        grid[batch.segment_mask] = latents
+        around, seen = neighbours(grid, batch.segment_mask, window)
+        around, seen = around[batch.segment_mask], seen[batch.segment_mask]
+        kept = torch.rand(seen.shape[0], 1, device=seen.device) >= self.config.context_dropout
+        memory, memory_mask = self.decoder.memory(latents, around, seen & kept)
+        losses = []
+        chunks = length_chunks(batch.token_mask, self.config.length_chunks)
+        for rows, width in chunks:
+            tokens, mask = batch.tokens[rows, :width], batch.token_mask[rows, :width]
+            losses.append(self.decoder.loss(tokens, mask, memory[rows], memory_mask[rows]))
+        return torch.cat(losses)
+
+    def contrast(self, batch: SegmentBatch) -> Tensor:
+        """InfoNCE between anchors and positives, with in-batch and hard negatives."""
+        assert batch.triples is not None and batch.triple_mask is not None and batch.has_negative is not None
+        num_pairs = batch.triples.shape[1]
+        kinds = 3 if self.config.contrastive.hard_negatives else 2
+        mask = batch.triple_mask[:kinds].flatten(0, 1).clone()
+        mask[:, 0] = 1  # an absent negative still needs a token; it is left out below
+        raw = self.encoder(batch.triples[:kinds].flatten(0, 1), mask)
+        anchor, positive, *negative = self.encoder.normalize(raw).split(num_pairs)
+        hard = negative[0][batch.has_negative] if negative else None
+        return info_nce(anchor, positive, hard, self.config.contrastive.temperature)
+
+    def adversarial(self, batch: SegmentBatch, latents: Tensor) -> Tensor:
+        """Reconstruction under the worst-case perturbation of some segments, each decoded on its own."""
+        config = self.config.adversarial
+        rows = torch.randperm(latents.shape[0], device=latents.device)[: config.segments]
+        tokens, mask, attacked = batch.tokens[rows], batch.token_mask[rows], latents[rows]
+        width = int(mask.sum(1).max())
+        tokens, mask = tokens[:, :width], mask[:, :width]
+
+        def loss(point: Tensor) -> Tensor:
+            return self.decoder.loss(tokens, mask, *self.decoder.memory(point)).sum()
+
+        delta = adversarial_perturbation(loss, attacked, config.radius, config.num_steps)
+        return loss(attacked + delta) / mask.sum()

@@ -1,0 +1,209 @@
+"""`segdiff train representation`: the first stage as a job of its own."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from ..configs.schema import LoopConfig, RepresentationConfig
+from ..decoders import SegmentDecoder, neighbours
+from ..encoders import SegmentEncoder
+from ..encoders.latents import add_noise
+from .batches import DocumentSampler, SegmentBatch, pad_rows, segment_batch
+from .checkpoints import replace_folder, write_json
+from .data import load_data
+from .prepared import PreparedCorpus
+from .representation import RepresentationObjective, encode_chunks
+from .training import fit
+
+VALIDATION_SEGMENTS = 250
+STATISTICS_SEGMENTS = 20_000
+
+
+def build(config: RepresentationConfig, tokenizer: PreTrainedTokenizerFast) -> tuple[SegmentEncoder, SegmentDecoder]:
+    """Fresh encoder and decoder of a config; the encoder's text model may be pretrained."""
+    common = {
+        "vocab_size": len(tokenizer),
+        "dropout_rate": config.dropout,
+        "feed_forward_proj": "gated-silu",
+        "pad_token_id": tokenizer.pad_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+    }
+    shape = {"num_latents": config.encoder.num_latents, "latent_dim": config.encoder.latent_dim}
+    compressor = {
+        "compressor": config.encoder.compressor,
+        "states_per_latent": config.encoder.states_per_latent,
+        "num_compressor_layers": config.encoder.num_compressor_layers,
+        "max_tokens": config.data.max_tokens,
+        **shape,
+    }
+    if config.encoder.pretrained is None:
+        encoder = SegmentEncoder(text_config={**common, **config.encoder.text_config}, **compressor)
+    else:
+        encoder = SegmentEncoder.from_text_encoder(config.encoder.pretrained, **compressor)
+    bos = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.pad_token_id
+    decoder = SegmentDecoder(
+        text_config={**common, **config.decoder.text_config},
+        states_per_latent=config.decoder.states_per_latent,
+        context_window=config.decoder.context_window,
+        max_tokens=config.data.max_tokens,
+        bos_token_id=bos,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        **shape,
+    )
+    return encoder, decoder
+
+
+@torch.no_grad()
+def encode_corpus(
+    encoder: SegmentEncoder, corpus: PreparedCorpus, indices: np.ndarray | None = None, batch_size: int = 256
+) -> Tensor:
+    """Raw latents (N, K, D) of a prepared corpus's segments, on the CPU in single precision."""
+    indices = np.arange(len(corpus.segments)) if indices is None else indices
+    device = encoder.latent_mean.device
+    order = indices[np.argsort(corpus.segments.lengths[indices], kind="stable")]
+    latents = torch.empty(len(order), *encoder.latent_mean.shape)
+    place = torch.from_numpy(np.argsort(np.argsort(corpus.segments.lengths[indices], kind="stable")))
+    for start in range(0, len(order), batch_size):
+        ids, mask = pad_rows([corpus.segments[int(index)] for index in order[start : start + batch_size]])
+        latents[start : start + batch_size] = encoder(ids.to(device), mask.to(device)).float().cpu()
+    return latents[place]
+
+
+def fix_statistics(encoder: SegmentEncoder, corpus: PreparedCorpus, seed: int) -> None:
+    """Replace the running statistics by those of the (at most 20,000) training segments drawn by `seed`."""
+    rng = np.random.default_rng(seed)
+    count = len(corpus.segments)
+    chosen = np.arange(count) if count <= STATISTICS_SEGMENTS else rng.choice(count, STATISTICS_SEGMENTS, replace=False)
+    raw = encode_corpus(encoder.eval(), corpus, chosen)
+    encoder.set_statistics(raw.mean(0), raw.std(0) if len(raw) > 1 else torch.ones_like(raw[0]))
+
+
+@torch.no_grad()
+def validation_metrics(
+    objective: RepresentationObjective, batches: list[SegmentBatch], noise: tuple[float, ...] = (0.0, 0.3)
+) -> dict[str, float]:
+    """Free-running reconstruction of held-out segments: loss and share that comes back token for token."""
+    encoder, decoder = objective.encoder, objective.decoder
+    device = encoder.latent_mean.device
+    generator = torch.Generator().manual_seed(0)
+    metrics: dict[str, float] = {}
+    for strength in noise:
+        exact = ended = total = tokens = 0
+        loss = 0.0
+        for held_out in batches:
+            batch = held_out.to(device)
+            assert isinstance(batch, SegmentBatch)
+            latents = encoder.normalize(encode_chunks(encoder, batch.tokens, batch.token_mask, 1))
+            drawn = torch.randn(latents.shape, generator=generator).to(latents)
+            latents = add_noise(latents, strength, drawn)
+            grid = latents.new_zeros(*batch.segment_mask.shape, *latents.shape[1:])
+            grid[batch.segment_mask] = latents
+            around, seen = neighbours(grid, batch.segment_mask, decoder.config.context_window)
+            memory, mask = decoder.memory(latents, around[batch.segment_mask], seen[batch.segment_mask])
+            loss += float(decoder.loss(batch.tokens, batch.token_mask, memory, mask).sum())
+            tokens += int(batch.token_mask.sum())
+            out = decoder.generate(memory, mask)
+            width = max(out.shape[1], batch.tokens.shape[1])
+            pad = decoder.config.pad_token_id
+            padded = [
+                torch.nn.functional.pad(ids, (0, width - ids.shape[1]), value=pad)
+                for ids in (out, batch.tokens.masked_fill(batch.token_mask == 0, pad))
+            ]
+            exact += int((padded[0] == padded[1]).all(dim=1).sum())
+            ended += int((out == decoder.config.eos_token_id).any(dim=1).sum())
+            total += out.shape[0]
+        name = f"valid_noise_{strength:g}"
+        metrics |= {f"{name}_loss": loss / tokens, f"{name}_exact": exact / total, f"{name}_ended": ended / total}
+    return metrics
+
+
+def validation_batches(corpus: PreparedCorpus | None, max_segments: int, count: int) -> list[SegmentBatch]:
+    """The first documents of a held-out corpus, about `count` segments, in small batches."""
+    if corpus is None:
+        return []
+    sizes = np.minimum(corpus.documents.lengths, max_segments)
+    documents = range(int(np.searchsorted(sizes.cumsum(), count)) + 1)
+    windows = [(index, 0, int(sizes[index])) for index in documents if index < len(sizes)]
+    rng = np.random.default_rng(0)
+    return [segment_batch(corpus, windows[start : start + 50], 0, rng) for start in range(0, len(windows), 50)]
+
+
+def train_representation(
+    config: RepresentationConfig, folder: Path, init: str | None = None, accelerator: Accelerator | None = None
+) -> dict[str, float]:
+    """Train encoder and decoder; write `folder/model/{encoder,decoder,tokenizer}`. Resumes by itself.
+
+    Args:
+        config: options.
+        folder: run folder (made when absent).
+        init: model to start from (a bundled name, a pipeline's folder or a representation's folder); its shapes win
+            over the config's.
+        accelerator: made from `config.loop.mixed_precision` when None.
+
+    Returns:
+        Last losses and validation metrics.
+    """
+    accelerator = accelerator or make_accelerator(config.loop)
+    torch.manual_seed(config.loop.seed)
+    if init is None:
+        data = load_data(config.data, folder)
+        encoder, decoder = build(config, data.tokenizer)
+    else:
+        from .loading import load_representation
+
+        encoder, decoder, tokenizer = load_representation(init)
+        data = load_data(config.data, folder, tokenizer)
+    objective = RepresentationObjective(encoder, decoder, config)
+    sampler = DocumentSampler(
+        data.train.documents.lengths,
+        config.loop.batch_documents,
+        config.data.max_segments,
+        config.loop.seed,
+        accelerator.process_index,
+        accelerator.num_processes,
+    )
+    pairs = config.contrastive.pairs if config.contrastive.weight else 0
+
+    def batch_at(step: int) -> SegmentBatch:
+        rng = np.random.default_rng([config.loop.seed, 1, step, accelerator.process_index])
+        return segment_batch(data.train, sampler(step), pairs, rng)
+
+    held_out = validation_batches(data.valid, config.data.max_segments, VALIDATION_SEGMENTS)
+    state = fit(
+        objective,
+        batch_at,
+        config.loop,
+        folder,
+        accelerator,
+        count=lambda batch: batch.tokens.shape[0],
+        validate=(lambda: validation_metrics(objective, held_out)) if held_out else None,
+    )
+    fix_statistics(encoder, data.train, config.loop.seed)
+    metrics = {**state, **(validation_metrics(objective, held_out) if held_out else {})}
+    if accelerator.is_main_process:
+        save_representation(folder / "model", encoder, decoder, data.tokenizer)
+        write_json(folder / "result.json", {"metrics": metrics, "config": config.model_dump(mode="json")})
+    return metrics
+
+
+def save_representation(
+    folder: Path, encoder: SegmentEncoder, decoder: SegmentDecoder, tokenizer: PreTrainedTokenizerFast
+) -> None:
+    """Write `folder/{encoder,decoder,tokenizer}` whole or not at all."""
+    temporary = folder.with_name(folder.name + ".tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    encoder.save_pretrained(temporary / "encoder")
+    decoder.save_pretrained(temporary / "decoder")
+    tokenizer.save_pretrained(temporary / "tokenizer")
+    replace_folder(temporary, folder)
+
+
+def make_accelerator(loop: LoopConfig) -> Accelerator:
+    """An `Accelerator` of the config's precision."""
+    return Accelerator(mixed_precision=loop.mixed_precision)

@@ -1,0 +1,6 @@
+"""`python -m segdiff` is the `segdiff` command."""
+
+from .cli import main
+
+if __name__ == "__main__":
+    main()
