@@ -93,3 +93,62 @@ class RepresentationConfig(Config):
     contrastive: ContrastiveConfig = ContrastiveConfig()
     adversarial: AdversarialConfig = AdversarialConfig()
     loop: LoopConfig = LoopConfig()
+
+
+class ConditionConfig(Config):
+    """What conditions a training story, drawn per example: shares of those that the story has."""
+
+    text_config: dict[str, Any] = {"d_model": 96, "num_layers": 2, "num_heads": 4, "d_kv": 24, "d_ff": 192}
+    max_tokens: int = Field(32, ge=2)
+    title: float = Field(0.5, ge=0)
+    keywords: float = Field(0.25, ge=0)
+    start: float = Field(0.15, ge=0)
+    nothing: float = Field(0.1, gt=0)
+    dropout: float = Field(0.1, ge=0, le=1)  # share of examples whose condition is then dropped, for guidance
+
+
+class DenoiserConfig(Config):
+    width: int = Field(192, ge=8)
+    num_layers: int = Field(6, ge=1)
+    num_heads: int = Field(6, ge=1)
+    mlp_ratio: float = Field(2.0, gt=0)
+    cross_every: int = Field(2, ge=1)
+    pack: bool = True
+    prediction: Literal["sample", "velocity"] = "sample"
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+
+class LevelConfig(Config):
+    """Noise levels of training."""
+
+    shift: float = Field(1.5, gt=0)  # above 1: more examples near pure noise
+    share_given: float = Field(0.3, ge=0, le=1)  # examples with given segments
+    share_independent: float = Field(0.15, ge=0, le=1)  # examples with a level per segment
+    min_variance: float = Field(0.1, gt=0, le=1)  # bounds the weight 1 / sigma^2 of the loss
+
+
+class DiffusionConfig(Config):
+    """`segdiff train diffusion`."""
+
+    representation: str = ""  # folder of the trained representation (or of a whole model)
+    data: DataConfig = DataConfig()
+    condition: ConditionConfig = ConditionConfig()
+    denoiser: DenoiserConfig = DenoiserConfig()
+    levels: LevelConfig = LevelConfig()
+    self_conditioning: float = Field(0.5, ge=0, le=1)  # share of examples that see an earlier estimate
+    count_weight: float = Field(0.05, ge=0)
+    ema_decay: float = Field(0.999, ge=0, lt=1)
+    loop: LoopConfig = LoopConfig(batch_documents=128, learning_rate=1.5e-3, warmup_steps=200)
+
+
+class AdaptationConfig(Config):
+    """`segdiff train adaptation`: the decoder learns to read what the denoiser writes."""
+
+    model: str = ""  # folder of the trained model
+    data: DataConfig = DataConfig()
+    denoised_share: float = Field(0.6, ge=0, le=1)  # share of documents shown as denoised latents
+    min_level: float = Field(0.05, ge=0, le=1)
+    max_level: float = Field(0.45, ge=0, le=1)  # above it the text is no longer recoverable
+    noise: NoiseConfig = NoiseConfig()
+    context_dropout: float = Field(0.3, ge=0, le=1)
+    loop: LoopConfig = LoopConfig(batch_documents=52, learning_rate=4e-4, warmup_steps=50)

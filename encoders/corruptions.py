@@ -67,7 +67,7 @@ _SYNONYMS = _pairs("""
     lots of=a lot of, a few=several, afterwards=after that, nowadays>these days, every day=each day
     every night=each night, every morning=each morning, every week=each week, every year=each year
     every weekend=each weekend, all day>the whole day, all night>the whole night, luckily=fortunately
-    unfortunately>sadly, suddenly=all of a sudden, eventually=in the end, finally=at last
+    unfortunately>sadly, suddenly=all of a sudden
     right now=at the moment, immediately>at once, kind of>a bit, sort of>a bit, a bit=a little
     in fact=actually, movie=film, movies=films, photo>picture, photos>pictures, photograph>photo
     photographs>photos, tv=television, bike=bicycle, bikes=bicycles, gift=present, gifts=presents
@@ -93,6 +93,10 @@ _PHRASES: list[tuple[str, str]] = [
     (r"(?<=[a-z] )because (?!of\b)", r"since "),
     (r"^But,? (?=(?:he|she|they|we|it|the|his|her|my|their|I)\b)", r"However, "),
     (r"^However, (?=\w)", r"But "),
+    (r"^Finally,? (?=\w)", r"At last, "),
+    (r"^At last,? (?=\w)", r"Finally, "),
+    (r"^Eventually,? (?=\w)", r"In the end, "),
+    (r"^In the end,? (?=\w)", r"Eventually, "),
     (r"^Then,? (?=(?:he|she|they|we|I|the|it)\b)", r"After that, "),
     (r"\bso that (?=(?:he|she|they|we|I|it) (?:could|would)\b)", r"so "),
     (r"\bwent to sleep(?=[.,]| and\b)", r"fell asleep"),
@@ -216,7 +220,7 @@ _PHRASES: list[tuple[str, str]] = [
         r"|minutes|miles|dollars)\b)",
         "{digits}",
     ),
-    (r"(?<![\d.,:$])\b([2-9]|10) (?=(?:days|weeks|months|years|hours|minutes|miles|dollars)\b)", "{words}"),
+    (r"(?<![\d.,:$-])\b([2-9]|10) (?=(?:days|weeks|months|years|hours|minutes|miles|dollars)\b)", "{words}"),
 ]
 
 _CONTRACTIONS: list[tuple[str, str]] = [
@@ -256,7 +260,8 @@ _INTENSIFIER = re.compile(
     r"|(?<=[a-z] )(?:just|actually|literally|simply|even|basically) (?=[a-z])"
 )
 _NOT_DROPPED = re.compile(
-    r"(?:not|n't|never|how|very|was|were|is|only) (?:really|just|even|actually|truly)\b"
+    r"(?:not|n't|never|how|very|only) (?:really|just|even|actually|truly)\b"
+    r"|\b(?:was|were|is) (?:just|even|simply|basically)\b"
     r"|\b(?:just|even) (?:as|like|when|if|though|then|before|after|in|about|to|the|an?|one"
     r"|because|more|bigger|better|worse|for|barely)\b"
     r"|\bthe very|\bvery (?:much|few|own|first|last|next|well)|\breally,|\bvery little"
@@ -304,30 +309,32 @@ _LOWERABLE = _words("""
 
 
 _MALE = _words("""
-    Tom John Bob Sam Tim Joe Jim Dan Ben Max Jake Mike Matt Bill Fred Ted Jack Adam Alan Albert Alex
-    Allen Andrew Andy Anthony Arnold Arthur Barry Bernard Billy Bobby Brad Brandon Brian Bruce Bryan
-    Carl Charles Charlie Chris Chad Cory Craig Daniel Danny Dave David Dean Dennis Derek Don Donald Doug
-    Drew Dylan Earl Ed Eddie Edward Eli Eric Ethan Evan Frank Gary George Gerald Greg Harold Harry Henry
-    Howard Hank Ian Jacob James Jason Jeff Jeremy Jerry Jesse Jimmy Joey Johnny Jon Joseph Josh Joshua
-    Juan Justin Karl Keith Ken Kenny Kevin Kyle Larry Lou Louis Lucas Luke Marcus Mark Martin Marvin
-    Melvin Michael Nathan Neil Nick Noah Norman Oliver Oscar Patrick Paul Pete Peter Phil Philip Ralph
-    Randy Ray Richard Rick Rob Robert Roger Ron Roy Russell Ryan Samuel Scott Sean Seth Simon Stan
-    Stephen Steve Steven Terry Thomas Timmy Todd Tommy Tony Travis Trevor Tyler Victor Vincent Walter
-    Wayne William Willie Zach Zack
+    Ned Gus Hal Ivan Jared Blake Cole Cody Chuck Clark Curtis Dale Derrick Felix Garrett Gavin Gabe Hugh
+    Jasper Joel Tom John Bob Sam Tim Joe Jim Dan Ben Max Jake Mike Matt Bill Fred Ted Jack Adam Alan
+    Albert Alex Allen Andrew Andy Anthony Arnold Arthur Barry Bernard Billy Bobby Brad Brandon Brian
+    Bruce Bryan Carl Charles Charlie Chris Chad Cory Craig Daniel Danny Dave David Dean Dennis Derek Don
+    Donald Doug Drew Dylan Earl Ed Eddie Edward Eli Eric Ethan Evan Frank Gary George Gerald Greg Harold
+    Harry Henry Howard Hank Ian Jacob James Jason Jeff Jeremy Jerry Jesse Jimmy Joey Johnny Jon Joseph
+    Josh Joshua Juan Justin Karl Keith Ken Kenny Kevin Kyle Larry Lou Louis Lucas Luke Marcus Mark
+    Martin Marvin Melvin Michael Nathan Neil Nick Noah Norman Oliver Oscar Patrick Paul Pete Peter Phil
+    Philip Ralph Randy Ray Richard Rick Rob Robert Roger Ron Roy Russell Ryan Samuel Scott Sean Seth
+    Simon Stan Stephen Steve Steven Terry Thomas Timmy Todd Tommy Tony Travis Trevor Tyler Victor
+    Vincent Walter Wayne William Willie Zach Zack
 """)
 _FEMALE = _words("""
-    Mary Jane Sue Amy Anna Kate Jill Lucy Lisa Sarah Sara Emma Ella Beth Jen Jenny Abby Alice Alicia
-    Allison Amanda Amber Andrea Angela Angie Ann Anne Annie Ashley Audrey Barbara Becky Betty Bianca
-    Brenda Brittany Carla Carol Caroline Carrie Cathy Chelsea Cheryl Christina Christine Cindy Claire
-    Clara Courtney Crystal Cynthia Daisy Dana Danielle Debbie Deborah Denise Diana Diane Donna Doris
-    Dorothy Edna Eileen Elaine Elizabeth Ellen Emily Erica Erin Eva Evelyn Fiona Gina Gloria Hannah
-    Heather Heidi Helen Holly Irene Jackie Janet Janice Jasmine Jean Jennifer Jessica Joan Joanna Josie
-    Judy Julia Julie Karen Katie Kathy Katy Kayla Kelly Kim Kimberly Kristen Laura Lauren Leah Linda
-    Lindsey Liz Lori Louise Lydia Maggie Mandy Margaret Maria Marie Marilyn Martha Megan Melanie Melissa
-    Mia Michelle Molly Monica Nancy Natalie Nicole Nina Nora Olivia Pam Pamela Patricia Patty Paula
-    Peggy Penny Rachel Rebecca Rita Rosa Ruth Sally Samantha Sandra Sandy Sharon Sheila Shelly Sherry
-    Sofia Sophia Sophie Stacy Stephanie Susan Susie Suzy Tammy Tanya Tara Teresa Tiffany Tina Tracy
-    Valerie Vanessa Vicky Victoria Wanda Wendy Yvonne Zoe
+    Ana Ava Eve Ivy Kara Lena Lily Lola Bella Bonnie Callie Clarissa Cassie Camille Darla Ellie Esther
+    Frances Gwen Mary Jane Sue Amy Anna Kate Jill Lucy Lisa Sarah Sara Emma Ella Beth Jen Jenny Abby
+    Alice Alicia Allison Amanda Amber Andrea Angela Angie Ann Anne Annie Ashley Audrey Barbara Becky
+    Betty Bianca Brenda Brittany Carla Carol Caroline Carrie Cathy Chelsea Cheryl Christina Christine
+    Cindy Claire Clara Courtney Crystal Cynthia Daisy Dana Danielle Debbie Deborah Denise Diana Diane
+    Donna Doris Dorothy Edna Eileen Elaine Elizabeth Ellen Emily Erica Erin Eva Evelyn Fiona Gina Gloria
+    Hannah Heather Heidi Helen Holly Irene Jackie Janet Janice Jasmine Jean Jennifer Jessica Joan Joanna
+    Josie Judy Julia Julie Karen Katie Kathy Katy Kayla Kelly Kim Kimberly Kristen Laura Lauren Leah
+    Linda Lindsey Liz Lori Louise Lydia Maggie Mandy Margaret Maria Marie Marilyn Martha Megan Melanie
+    Melissa Mia Michelle Molly Monica Nancy Natalie Nicole Nina Nora Olivia Pam Pamela Patricia Patty
+    Paula Peggy Penny Rachel Rebecca Rita Rosa Ruth Sally Samantha Sandra Sandy Sharon Sheila Shelly
+    Sherry Sofia Sophia Sophie Stacy Stephanie Susan Susie Suzy Tammy Tanya Tara Teresa Tiffany Tina
+    Tracy Valerie Vanessa Vicky Victoria Wanda Wendy Yvonne Zoe
 """)
 _NAMES = {name: _MALE for name in _MALE} | {name: _FEMALE for name in _FEMALE}
 
@@ -658,7 +665,7 @@ _INSERT_NOT = re.compile(
     r"(?<=[a-z\"] )(was|were|is|are|could|would|should|will|must|can) "
     r"(?!not\b|never\b|also\b|still\b|already\b|always\b|just\b|only\b|soon\b|often\b|finally\b"
     r"|so\b|too\b|nothing\b|no\b|barely\b"
-    r"|I\b|he\b|she\b|it\b|they\b|we\b|you\b|there\b|supposed\b|once\b|now\b|even\b|eventually\b"
+    r"|I\b|he\b|she\b|it\b|they\b|we\b|you\b|there\b|supposed\b|once\b|now\b|even\b|eventually\b|recently\b"
     r"|later\b)(?=[a-z])"
 )
 _DROP_NOT = re.compile(

@@ -1,8 +1,8 @@
-"""Text -> segments, without loss: each segment knows where it stood, and nothing but white space lies between.
+"""Text -> segments, without loss: each segment knows where it stood; only white space lies between them.
 
-A segmenter is any callable from text to `Segment`s. `SentenceSegmenter` cuts into sentences: spaCy's tokenizer and
-sentencizer propose, rules for quotes, abbreviations, ellipses and the like (the spaCy component at the end of this
-file) decide.
+A segmenter is any callable from text to `Segment`s. `SentenceSegmenter` cuts into sentences: spaCy's
+tokenizer and sentencizer propose, rules for quotes, abbreviations, ellipses and the like (the spaCy component
+at the end of this file) decide.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import unicodedata
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -48,8 +50,8 @@ def join(text: str, segments: Sequence[Segment]) -> str:
 class SentenceSegmenter:
     """Cuts text into sentences of at most `max_chars` characters.
 
-    Paragraphs, headings and list items are cut first, so no sentence runs over them; lines that were wrapped by an
-    editor are not cut. Sentences that are too long are cut at the last semicolon, colon, comma or space.
+    Paragraphs, headings and list items are cut first, so no sentence runs over them; lines that an editor has
+    wrapped are not cut. Sentences that are too long are cut at the last semicolon, colon, comma or space.
 
     Args:
         max_chars: longest segment, in characters.
@@ -86,7 +88,7 @@ class SentenceSegmenter:
             yield start + sentence.start_char, start + sentence.end_char
 
 
-# --------------------------------------------------------------------------------------- cutting what is too long
+# ------------------------------------------------------------------------------ cutting what is too long
 
 _STRONG_CUT = re.compile(r"[;:—](?=\s)|[。！？；]")
 _WEAK_CUT = re.compile(r",(?=\s)|[，、]")
@@ -96,8 +98,8 @@ _SPACE_CUT = re.compile(r"(?=\s)")
 def split_long(text: str, max_chars: int) -> list[Segment]:
     """Cuts `text` into pieces of at most `max_chars` characters, without white space at their ends.
 
-    Prefers a semicolon or colon, then a comma, then a space, each as late as fits; words are only cut where one is
-    longer than `max_chars`.
+    Prefers a semicolon or colon, then a comma, then a space, each as late as fits; a word is cut only where
+    it is longer than `max_chars`.
     """
     if max_chars < 1:
         raise ValueError(f"max_chars must be at least 1, got {max_chars}")
@@ -128,7 +130,7 @@ def _find_cut(text: str, start: int, limit: int) -> int:
 
 
 def _continues_character(text: str, index: int) -> bool:
-    """True where a cut before `text[index]` would part an accent, a joiner or a modifier from its character."""
+    """True where a cut before `text[index]` would part an accent, joiner or modifier from its character."""
     return (
         unicodedata.combining(text[index]) != 0
         or "\u200d" in text[index - 1 : index + 1]
@@ -148,7 +150,7 @@ def _strip(text: str, start: int, end: int) -> tuple[int, int]:
 # --------------------------------------------------------------------------- paragraphs, headings, list items
 
 _LINE = re.compile(r"[^\n\r\f\v\x1c-\x1e\x85\u2028\u2029]+")
-_PARAGRAPH_GAP = re.compile(r"(?:\r\n|[^\S\r\n]*[\n\r])[^\S\r\n]*(?:\r\n|\n|\r)|[\f\v\x1c-\x1e\u2029]")
+_PAGE_BREAKS = frozenset("\f\v\x1c\x1d\x1e\u2029")
 _LIST_ITEM = re.compile(r"[-*+•–#>|]+\s|\(?(?:\d{1,3}|[a-zA-Z])[.)]\s")
 _CJK_STOP = re.compile(r"[。！？｡]+[」』”’）】]*")
 _LONG_RUN = re.compile(r"\S{201}")
@@ -164,12 +166,17 @@ def _blocks(text: str) -> Iterator[tuple[int, int]]:
         start, stop = _strip(text, *match.span())
         if start == stop:
             continue
-        if line_spans and _PARAGRAPH_GAP.search(text, end, start):
+        if line_spans and _parts_paragraphs(text[end:start]):
             yield from _paragraph_blocks(text, line_spans)
             line_spans = []
         line_spans.append((start, stop))
         end = stop
     yield from _paragraph_blocks(text, line_spans)
+
+
+def _parts_paragraphs(gap: str) -> bool:
+    line_breaks = gap.count("\n") + gap.count("\r") - gap.count("\r\n")
+    return line_breaks > 1 or not _PAGE_BREAKS.isdisjoint(gap)
 
 
 def _paragraph_blocks(text: str, lines: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
@@ -189,7 +196,7 @@ def _paragraph_blocks(text: str, lines: list[tuple[int, int]]) -> Iterator[tuple
 def _ended_on_purpose(
     text: str, end: int, line: tuple[int, int], width: int, lines: list[tuple[int, int]]
 ) -> bool:
-    """An editor wraps a line only if the next word does not fit; a line that had room was ended by its writer."""
+    """An editor wraps a line only if the next word does not fit; a line with room was ended by its writer."""
     start, stop = line
     head = text[start : min(stop, start + width + 1)]
     if _LIST_ITEM.match(head):
@@ -229,35 +236,38 @@ def _word_set(table: str) -> frozenset[str]:
 
 
 _TITLES = _word_set("""
-    Mr Mrs Ms Dr Prof Rev Gen Sen Rep Gov Capt Col Sgt Lt Cmdr Maj Adm Hon Pres Messrs Mme Mlle Supt Cpl Pvt
+    Mr Mrs Ms Dr Prof Rev Gen Sen Rep Gov Capt Col Sgt Lt Cmdr Maj Adm Hon Pres Messrs Mme Mlle Supt Cpl
+    Pvt
 """)
 _NEVER_LAST = _word_set("vs v.s e.g i.e cf viz approx ca incl resp")
 _NUMBERED = _word_set("""
-    no nos nr fig figs p pp vol vols eq eqs sec secs ch chap chaps art arts ex op tab ref refs v vv par pt pts app
+    no nos nr fig figs p pp vol vols eq eqs sec secs ch chap chaps art arts ex op tab ref refs v vv par
+    pt pts app
 """)
 _SELDOM_LAST = _word_set("""
-    al inc co corp ltd jr sr bros dept univ assn plc st mt ft ave blvd rd hwy esq est
-    Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec Mon Tue Tues Wed Thu Thur Thurs Fri
+    al inc co corp ltd jr sr bros dept univ assn plc st mt ft ave blvd rd hwy esq est Jan Feb Mar Apr
+    Jun Jul Aug Sep Sept Oct Nov Dec Mon Tue Tues Wed Thu Thur Thurs Fri
 """)
 _CALENDAR = _word_set("""
-    Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May June July August
-    September October November December Eastern Central Mountain Pacific EST EDT CST CDT MST MDT PST PDT GMT UTC ET PT CT
+    Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May June July
+    August September October November December Eastern Central Mountain Pacific EST EDT CST CDT MST MDT
+    PST PDT GMT UTC ET PT CT
 """)
-# Words that, capitalised, hardly ever go on a sentence: they tell that the full stop of an abbreviation ends one.
+# Capitalised words that hardly ever go on a sentence: the full stop of an abbreviation before them ends one.
 _OPENERS = _word_set("""
-    The A An He She It I They We You This That These Those There But And So Or In On At When After Before As If
-    His Her Their My Our Its Your What Why How Who Where Which However Then Now Once Some Many Most All Yes For
-    From With While Since Because Although Though Also Another Both Each Every Here Just Later Meanwhile Today
-    Yesterday Finally Despite During To Do Did Does Is Was Were Are Can Could Will Would Please Let Not
-    I'm I've I'll I'd It's He's She's They're We're You're That's There's Don't Didn't
+    The A An He She It I They We You This That These Those There But And So Or In On At When After
+    Before As If His Her Their My Our Its Your What Why How Who Where Which However Then Now Once Some
+    Many Most All Yes For From With While Since Because Although Though Also Another Both Each Every
+    Here Just Later Meanwhile Today Yesterday Finally Despite During To Do Did Does Is Was Were Are Can
+    Could Will Would Please Let Not I'm I've I'll I'd It's He's She's They're We're You're That's
+    There's Don't Didn't
 """)
 _SPEECH = (
-    r"(?:said|says|asked|asks|replied|cried|shouted|yelled|whispered|answered|exclaimed|called|muttered|added|"
-    r"screamed|told|thought|wondered|murmured|laughed|sighed|begged|demanded|continued|responded|growled)\b"
+    r"(?:said|says|asked|asks|replied|cried|shouted|yelled|whispered|answered|exclaimed|called|muttered|added"
+    r"|screamed|told|thought|wondered|murmured|laughed|sighed|begged|demanded|continued|responded|growled)\b"
 )
 _SPEECH_TAG = re.compile(
     rf"(?:[A-Z][\w'’.-]* ){{1,3}}{_SPEECH}(?! that\b)|(?:The|His|Her|My|Their|Our) \w+ {_SPEECH}"
-    rf"|{_SPEECH.capitalize()}"
 )
 
 _CARELESS_OPENER = re.compile(
@@ -274,8 +284,8 @@ _WORD = re.compile(r"[\w'’]+")
 def _sentence_starts(text: str, proposals: Iterable[int], abbreviations: Container[str]) -> set[int]:
     """Returns the offsets at which sentences begin.
 
-    `proposals` are offsets that another sentence splitter believes in; they count for the punctuation that the
-    rules do not know. `abbreviations` are words with their full stop.
+    `proposals` are offsets that another sentence splitter believes in; they count for the punctuation that
+    the rules do not know. `abbreviations` are words with their full stop.
     """
     starts, judged = {0}, set()
     first_letter = next(filter(str.isalpha, text), "A")
@@ -324,10 +334,12 @@ def _ends_sentence(
 
 def _begins_carelessly(text: str, stop: re.Match[str], following: str) -> bool:
     """True for `prohibited. just call me`: a plain word, a stop, and a word that begins many sentences."""
-    return _CARELESS_OPENER.match(following) is not None and (
-        re.search(r"[a-z]{3}$", text[max(0, stop.start() - 3) : stop.start()]) is not None
-        and stop[1] in (".", "?")
-        and not text[: stop.start()].endswith(("etc", "approx", "resp", "incl", "dept"))
+    before = text[max(0, stop.start() - 6) : stop.start()]
+    return (
+        stop[1] in (".", "?")
+        and _CARELESS_OPENER.match(following) is not None
+        and re.search(r"[a-z]{3}$", before) is not None
+        and not before.endswith(("etc", "approx", "resp", "incl", "dept"))
     )
 
 
@@ -342,7 +354,7 @@ def _is_abbreviation(before: str, word: str, rest: str, abbreviations: Container
     if lowered in _NEVER_LAST:
         return True
     if lowered in _NUMBERED and (
-        rest[0].isdigit() or (len(word) > 1 and re.match(r"[A-Z]?\d|[IVX]+\b", rest))
+        rest[0].isdigit() or (len(word) > 1 and re.match(r"[A-Z]?\d|[IVX]{2,}\b", rest))
     ):
         return True
     if lowered in ("a.m", "p.m"):
@@ -356,19 +368,20 @@ def _is_abbreviation(before: str, word: str, rest: str, abbreviations: Container
 
 def _is_plausible(text: str, start: int) -> bool:
     """Judges a proposal that no known full stop stands before."""
-    before = text[:start].rstrip()
-    if not before or len(before) == start and before[-1] not in ".!?":
+    _, end = _strip(text, 0, start)
+    if end == 0 or (end == start and text[end - 1] not in ".!?"):
         return False
-    if before[-1] in ".!?" and len(before) == start:  # a forgotten space: "home.The"
+    if end == start:  # a forgotten space: "home.The"
         next_word = _WORD.match(text, start)
-        forgotten = re.search(r"[a-z]{2}[.!?]$", before[-3:]) is not None
+        forgotten = re.search(r"[a-z]{2}[.!?]$", text[max(0, start - 3) : start]) is not None
         return (
             forgotten
             and next_word is not None
             and len(next_word.group()) > 1
             and next_word.group() in _OPENERS
         )
-    return unicodedata.category(before[-1]) == "Po" and before[-1] not in "\"'.!?…,;:%&*#@/\\"
+    stop = text[end - 1]
+    return unicodedata.category(stop) == "Po" and stop not in "\"'.!?…,;:%&*#@/\\"
 
 
 class _SentenceRules:
@@ -380,16 +393,17 @@ class _SentenceRules:
     def __call__(self, doc: Doc) -> Doc:
         proposals = [token.idx for token in doc if token.is_sent_start]
         starts = _sentence_starts(doc.text, proposals, self.abbreviations)
-        for token in doc:
-            token.is_sent_start = token.idx in starts
-        return doc
+        # Setting `token.is_sent_start` looks through the whole document each time; an array goes in at once.
+        marks: Any = numpy.array([1 if token.idx in starts else -1 for token in doc], dtype="int64")
+        return doc.from_array(["SENT_START"], marks.astype("uint64"))
 
 
 _COMPONENT = "segdiff_sentence_rules"
 
 
 def _make_rules(nlp: Language, name: str) -> Callable[[Doc], Doc]:
-    return _SentenceRules(frozenset(word for word in nlp.tokenizer.rules if word.endswith(".")))
+    rules = getattr(nlp.tokenizer, "rules", None) or {}  # some languages bring a tokenizer of their own
+    return _SentenceRules(frozenset(word for word in rules if word.endswith(".")))
 
 
 def _build_pipeline(language: str) -> Any:
@@ -402,7 +416,7 @@ def _build_pipeline(language: str) -> Any:
         nlp = spacy.blank(language)
     except ImportError as error:
         raise ValueError(
-            f"language {language!r} is not known to spaCy; give a code such as 'en', 'de' or 'xx'"
+            f"spaCy cannot cut language {language!r}; give a code such as 'en', 'de' or 'xx' (any): {error}"
         ) from error
     nlp.add_pipe("sentencizer")
     nlp.add_pipe(_COMPONENT)

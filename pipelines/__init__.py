@@ -1,0 +1,5 @@
+"""The verbs: train, write, reconstruct, evaluate."""
+
+from .story import Story, StoryPipeline
+
+__all__ = ["Story", "StoryPipeline"]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
 
 Segmenter = Callable[[str], Sequence[object]]
 
@@ -119,6 +120,8 @@ def _read_dataset(folder: Path, segmenter: Segmenter) -> Iterator[Document]:
 def _read_file(file: Path, segmenter: Segmenter) -> Iterator[Document]:
     if file.name.endswith((".jsonl", ".jsonl.gz")):
         return _read_jsonl(file, segmenter)
+    if file.name.endswith((".json", ".json.gz")):
+        raise ValueError(f"{file} is JSON; give one object a line in a file named .jsonl or .jsonl.gz")
     return _read_text(file, segmenter)
 
 
@@ -133,7 +136,7 @@ def _read_jsonl(file: Path, segmenter: Segmenter) -> Iterator[Document]:
             raise ValueError(f"{where} is not valid JSON: {error}") from error
         if not isinstance(record, dict):
             raise ValueError(
-                f"{where} is a JSON {_kind(record)}, not an object; it should have {_KNOWN_FIELDS}"
+                f"{where} holds {_kind(record)}, not a JSON object; it should have {_KNOWN_FIELDS}"
             )
         document = _document(record, segmenter, where)
         if document is not None:
@@ -146,10 +149,10 @@ def _read_text(file: Path, segmenter: Segmenter) -> Iterator[Document]:
         if line.strip():
             paragraph.append(line)
         elif paragraph:
-            yield from _cut(" ".join(part.strip() for part in paragraph), segmenter)
+            yield from _cut("\n".join(paragraph), segmenter)
             paragraph = []
     if paragraph:
-        yield from _cut(" ".join(part.strip() for part in paragraph), segmenter)
+        yield from _cut("\n".join(paragraph), segmenter)
 
 
 def _cut(text: str, segmenter: Segmenter) -> Iterator[Document]:
@@ -158,13 +161,16 @@ def _cut(text: str, segmenter: Segmenter) -> Iterator[Document]:
         yield Document(segments)
 
 
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")  # text with NUL bytes, but to be called what it is
+
+
 def _lines(file: Path) -> Iterator[tuple[int, str]]:
     """Yields numbered lines of a UTF-8 file, gzipped or not, without their line breaks."""
     offset = 0
     try:
         with _open(file) as stream:
             for number, raw in enumerate(stream, start=1):
-                if b"\0" in raw:
+                if b"\0" in raw and not (number == 1 and raw.startswith(_UTF16_MARKS)):
                     raise ValueError(f"{file} line {number} holds NUL bytes: this is a binary file, not text")
                 try:
                     line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
@@ -175,11 +181,11 @@ def _lines(file: Path) -> Iterator[tuple[int, str]]:
                     ) from error
                 offset += len(raw)
                 yield number, line.rstrip("\r\n")
-    except (gzip.BadGzipFile, EOFError) as error:
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ValueError(f"{file} ends in .gz but is no complete gzip file: {error}") from error
 
 
-def _open(file: Path) -> IO[bytes]:
+def _open(file: Path) -> gzip.GzipFile | BufferedReader:
     return gzip.open(file, "rb") if file.name.endswith(".gz") else file.open("rb")
 
 
@@ -191,7 +197,7 @@ def _document(record: Mapping[str, object], segmenter: Segmenter, where: str) ->
     segments = _clean(_segments(record, segmenter, where))
     title = record.get("title")
     if title is not None and not isinstance(title, str):
-        raise ValueError(f"{where}: `title` must be a string, got a {_kind(title)}")
+        raise ValueError(f"{where}: `title` must be a string, got {_kind(title)}")
     for text in (*segments, title or ""):
         _refuse_surrogates(text, where)
     if not segments:
@@ -206,7 +212,7 @@ def _segments(record: Mapping[str, object], segmenter: Segmenter, where: str) ->
     if record.get("text") is not None:
         text = record["text"]
         if not isinstance(text, str):
-            raise ValueError(f"{where}: `text` must be a string, got a {_kind(text)}")
+            raise ValueError(f"{where}: `text` must be a string, got {_kind(text)}")
         _refuse_surrogates(text, where)
         return map(str, segmenter(text))
     if record.get("turns") is not None:
@@ -217,24 +223,24 @@ def _segments(record: Mapping[str, object], segmenter: Segmenter, where: str) ->
 
 def _strings(value: object, what: str) -> list[str]:
     if not isinstance(value, list):
-        raise ValueError(f"{what} must be a list of strings, got a {_kind(value)}")
+        raise ValueError(f"{what} must be a list of strings, got {_kind(value)}")
     for item in value:
         if not isinstance(item, str):
-            raise ValueError(f"{what} must be a list of strings, but one item is a {_kind(item)}")
+            raise ValueError(f"{what} must be a list of strings, but one item is {_kind(item)}")
     return value
 
 
 def _turns(value: object, where: str) -> list[str]:
     problem = f"{where}: `turns` must be a list of objects with strings `speaker` (may be missing) and `text`"
     if not isinstance(value, list):
-        raise ValueError(f"{problem}, got a {_kind(value)}")
+        raise ValueError(f"{problem}, got {_kind(value)}")
     lines = []
     for turn in value:
         if not isinstance(turn, dict) or not isinstance(turn.get("text"), str):
             raise ValueError(f"{problem}, but one turn has no such text")
         speaker, text = turn.get("speaker"), turn["text"].strip()
         if speaker is not None and not isinstance(speaker, str):
-            raise ValueError(f"{problem}, but one speaker is a {_kind(speaker)}")
+            raise ValueError(f"{problem}, but one speaker is {_kind(speaker)}")
         if text:
             lines.append(f"{speaker.strip()}: {text}" if speaker and speaker.strip() else text)
     return lines
@@ -259,8 +265,9 @@ def _refuse_surrogates(text: str, where: str) -> None:
 
 
 def _kind(value: object) -> str:
-    names = {dict: "object", list: "list", str: "string", int: "number", float: "number", bool: "truth value"}
-    return "null" if value is None else names.get(type(value), type(value).__name__)
+    names = {dict: "an object", list: "a list", str: "a string", int: "a number", float: "a number"}
+    names |= {bool: "true or false", type(None): "null"}
+    return names.get(type(value), f"a {type(value).__name__}")
 
 
 # --------------------------------------------------------------------------------------------- keywords

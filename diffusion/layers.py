@@ -1,0 +1,113 @@
+"""Layers of the denoiser. B documents, L tokens, C condition states, H width, A heads, P width of a head."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def rotary(x: Tensor, position: Tensor) -> Tensor:
+    """Rotary position embedding (arXiv 2104.09864) of (B, A, L, P) at positions (B, L)."""
+    half = x.shape[-1] // 2
+    frequency = torch.exp(-math.log(1000.0) * torch.arange(half, device=x.device) / half)
+    angle = (position[:, None, :, None] * frequency).to(x.dtype)
+    cos, sin = angle.cos(), angle.sin()
+    left, right = x[..., :half], x[..., half:]
+    return torch.cat([left * cos - right * sin, left * sin + right * cos], dim=-1)
+
+
+def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    """Adaptive layer norm: x * (1 + scale) + shift."""
+    return x * (1 + scale) + shift
+
+
+def sinusoid(value: Tensor, width: int) -> Tensor:
+    """Sinusoidal features (..., width) of a log signal-to-noise ratio (...)."""
+    frequency = torch.exp(torch.linspace(math.log(0.05), math.log(2.0), width // 2, device=value.device))
+    angle = value.unsqueeze(-1) * frequency
+    return torch.cat([angle.cos(), angle.sin()], dim=-1)
+
+
+class SelfAttention(nn.Module):
+    """Self-attention with normalised queries and keys (QK-norm, arXiv 2302.05442) and rotary segment positions."""
+
+    def __init__(self, width: int, num_heads: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.query_norm = nn.RMSNorm(width // num_heads, eps=1e-6)
+        self.key_norm = nn.RMSNorm(width // num_heads, eps=1e-6)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, x: Tensor, position: Tensor, allowed: Tensor) -> Tensor:
+        """(B, L, H), positions (B, L) and (B, L, L) "may attend" -> (B, L, H)."""
+        heads = self.qkv(x).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
+        query, key, value = heads.unbind(0)
+        query, key = rotary(self.query_norm(query), position), rotary(self.key_norm(key), position)
+        out = F.scaled_dot_product_attention(query, key, value.to(query.dtype), attn_mask=allowed.unsqueeze(1))
+        return self.out(out.transpose(1, 2).flatten(2).to(x.dtype))
+
+
+class CrossAttention(nn.Module):
+    """Attention to the condition, whose keys and values are computed once per text (`keys_and_values`)."""
+
+    def __init__(self, width: int, condition_width: int, num_heads: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.query = nn.Linear(width, width)
+        self.key_value = nn.Linear(condition_width, 2 * width)
+        self.query_norm = nn.RMSNorm(width // num_heads, eps=1e-6)
+        self.key_norm = nn.RMSNorm(width // num_heads, eps=1e-6)
+        self.out = nn.Linear(width, width)
+
+    def keys_and_values(self, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, C, condition width) -> keys and values (B, A, C, P)."""
+        key, value = self.key_value(condition).unflatten(-1, (2, self.num_heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
+        return self.key_norm(key), value
+
+    def forward(self, x: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+        """(B, L, H), keys and values (B, A, C, P) and mask (B, C) -> (B, L, H)."""
+        query = self.query_norm(self.query(x).unflatten(-1, (self.num_heads, -1)).transpose(1, 2))
+        out = F.scaled_dot_product_attention(query, key.to(query.dtype), value.to(query.dtype), mask[:, None, None])
+        return self.out(out.transpose(1, 2).flatten(2).to(x.dtype))
+
+
+class Block(nn.Module):
+    """DiT block (arXiv 2212.09748): modulation starts at zero (adaLN-zero), so the block starts as the identity.
+
+    The modulation is shared by all blocks up to a table per block (adaLN-single, arXiv 2310.00426).
+    """
+
+    def __init__(self, width: int, num_heads: int, condition_width: int | None, mlp_ratio: float, dropout: float) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.zeros(6, width))
+        self.attention_norm = nn.LayerNorm(width, elementwise_affine=False, eps=1e-6)
+        self.attention = SelfAttention(width, num_heads)
+        self.cross = None
+        if condition_width is not None:
+            self.cross_norm = nn.LayerNorm(width, eps=1e-6)
+            self.cross = CrossAttention(width, condition_width, num_heads)
+        self.mlp_norm = nn.LayerNorm(width, elementwise_affine=False, eps=1e-6)
+        hidden = int(width * mlp_ratio)
+        self.mlp_in = nn.Linear(width, 2 * hidden)
+        self.mlp_out = nn.Linear(hidden, width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self,
+        x: Tensor,
+        modulation: Tensor,
+        position: Tensor,
+        allowed: Tensor,
+        keys_values: tuple[Tensor, Tensor] | None,
+        condition_mask: Tensor,
+    ) -> Tensor:
+        """(B, L, H) with modulation (B, L, 6, H) -> (B, L, H)."""
+        shift, scale, gate, mlp_shift, mlp_scale, mlp_gate = (modulation + self.table).unbind(-2)
+        attended = self.attention(modulate(self.attention_norm(x), shift, scale), position, allowed)
+        x = x + gate * self.dropout(attended)
+        if self.cross is not None and keys_values is not None:
+            x = x + self.dropout(self.cross(self.cross_norm(x), *keys_values, condition_mask))
+        hidden, open_ = self.mlp_in(modulate(self.mlp_norm(x), mlp_shift, mlp_scale)).chunk(2, dim=-1)
+        return x + mlp_gate * self.dropout(self.mlp_out(F.silu(open_) * hidden))

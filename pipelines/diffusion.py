@@ -1,0 +1,54 @@
+"""What the diffusion stage optimises. B documents, S segments, K latents per segment, D latent width."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..configs.schema import DiffusionConfig
+from ..diffusion import SegmentDenoiser
+from ..diffusion.noise import log_snr, noise_latents, signal_and_noise
+from ..diffusion.objective import denoising_loss, draw_levels
+from ..encoders import ConditionEncoder
+from .latent_batches import LatentBatch
+
+
+class DiffusionObjective(nn.Module):
+    """Denoising loss and count loss of denoiser and condition encoder.
+
+    Args:
+        denoiser, condition_encoder: trained together.
+        config: levels, self-conditioning and weights.
+    """
+
+    def __init__(
+        self, denoiser: SegmentDenoiser, condition_encoder: ConditionEncoder, config: DiffusionConfig
+    ) -> None:
+        super().__init__()
+        self.denoiser = denoiser
+        self.condition_encoder = condition_encoder
+        self.config = config
+
+    def forward(self, batch: LatentBatch) -> dict[str, Tensor]:
+        """Losses of a batch: "loss" (weighted sum), "denoising" and "count"."""
+        config = self.config
+        levels = config.levels
+        level, clean_mask = draw_levels(batch.segment_mask, levels.shift, levels.share_given, levels.share_independent)
+        noised = noise_latents(batch.latents, level, torch.randn_like(batch.latents))
+        noised = torch.where(clean_mask[..., None, None], batch.latents, noised)
+        condition, condition_mask = self.condition_encoder(batch.condition_ids, batch.condition_mask)
+        keys = self.denoiser.condition_keys(condition)
+        inputs = (noised, log_snr(*signal_and_noise(level)), batch.segment_mask, clean_mask, batch.before, batch.after)
+        earlier = None
+        if config.self_conditioning:
+            with torch.no_grad():
+                earlier = self.denoiser(*inputs, keys, condition_mask)
+            seen = torch.rand(level.shape[0], device=level.device) < config.self_conditioning
+            earlier = earlier * seen[:, None, None, None]
+        estimate = self.denoiser(*inputs, keys, condition_mask, earlier)
+        wanted = batch.segment_mask & ~clean_mask
+        denoising = denoising_loss(estimate, batch.latents, level, wanted, levels.min_variance)
+        logits = self.denoiser.count_logits(condition, condition_mask, batch.latents, clean_mask)
+        known = batch.count > 0
+        count = F.cross_entropy(logits.float(), (batch.count - 1).clamp_min(0), reduction="none")
+        count = (count * known).sum() / known.sum().clamp_min(1)
+        return {"loss": denoising + config.count_weight * count, "denoising": denoising, "count": count}

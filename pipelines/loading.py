@@ -1,0 +1,79 @@
+"""Models from a bundled name, a local folder or a hub name; every failure is one clear line."""
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from torch import nn
+from transformers import PreTrainedTokenizerFast
+
+from ..decoders import SegmentDecoder
+from ..encoders import SegmentEncoder
+from .data import load_tokenizer
+
+DEFAULT_MODEL = "stories-tiny"
+
+
+def bundled_models() -> list[str]:
+    """Names of the models that ship with the package."""
+    folder = files("segdiff").joinpath("models")
+    return sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
+
+
+def resolve(model: str | Path) -> str:
+    """A bundled name, a folder or a hub name -> what `from_pretrained` takes.
+
+    Raises:
+        FileNotFoundError: it looks like a folder and does not exist, or is neither bundled nor a hub name.
+    """
+    if str(model) in bundled_models():
+        return str(files("segdiff").joinpath("models", str(model)))
+    if Path(model).is_dir():
+        return str(model)
+    name = str(model)
+    if name.count("/") != 1 or name.startswith((".", "/", "~")) or Path(model).exists():
+        raise FileNotFoundError(f"no model at {name!r}; bundled models: {', '.join(bundled_models()) or 'none'}")
+    return name
+
+
+def load_component(kind: type, folder: str | Path, **options: Any) -> Any:
+    """`kind.from_pretrained(folder)`, refusing files that are missing, truncated or incomplete.
+
+    Raises:
+        FileNotFoundError, ValueError: what is wrong with which folder.
+    """
+    folder = Path(folder)
+    if not (folder / "config.json").is_file():
+        raise FileNotFoundError(f"no {kind.__name__} in {folder}: config.json is missing")
+    try:
+        model = kind.from_pretrained(folder, use_safetensors=True, **options)
+    except SafetensorError as error:
+        raise ValueError(f"the weights in {folder} are damaged ({error}); get the model again") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{folder / 'config.json'} is not valid JSON ({error})") from None
+    except (OSError, RuntimeError, TypeError, KeyError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ValueError(f"cannot load {kind.__name__} from {folder}: {first}") from None
+    check_complete(model, folder)
+    return model.eval()
+
+
+def check_complete(model: nn.Module, folder: str | Path) -> None:
+    """Refuse a model some of whose weights were not in its file (they would be left without values).
+
+    Raises:
+        ValueError: names the first missing weight.
+    """
+    missing = [name for name, tensor in model.state_dict().items() if tensor.is_meta]
+    if missing:
+        raise ValueError(f"the weights in {folder} are incomplete: {missing[0]} and {len(missing) - 1} more are missing")
+
+
+def load_representation(model: str | Path) -> tuple[SegmentEncoder, SegmentDecoder, PreTrainedTokenizerFast]:
+    """Encoder, decoder and tokenizer of a model: a bundled name or a folder (of a representation or of a pipeline)."""
+    folder = Path(resolve(model))
+    encoder = load_component(SegmentEncoder, folder / "encoder")
+    decoder = load_component(SegmentDecoder, folder / "decoder")
+    return encoder, decoder, load_tokenizer(folder / "tokenizer")

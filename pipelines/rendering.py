@@ -1,0 +1,87 @@
+"""Texts -> normalised latents -> texts, for flat lists and for grids of segments.
+
+N segments, B documents, S segments per document, K latents per segment, D latent width.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from ..decoders import SegmentDecoder, neighbours
+from ..encoders import SegmentEncoder
+from .tokenization import detokenize, pad_tokens, segment_tokens
+
+
+def check_text(text: str, what: str) -> None:
+    """Refuse text that cannot be tokenised.
+
+    Raises:
+        ValueError: the text is empty, or holds lone surrogates.
+    """
+    if not text.strip():
+        raise ValueError(f"{what} is empty; give some text")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{what} has a lone surrogate at character {error.start}; it is not valid Unicode") from None
+
+
+@torch.no_grad()
+def encode_texts(
+    encoder: SegmentEncoder, tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], batch_size: int = 256
+) -> Tensor:
+    """Normalised latents (N, K, D) of N segments; rows of like length run together.
+
+    Raises:
+        ValueError: a segment has more tokens than the encoder takes, or is empty.
+    """
+    device, limit = encoder.latent_mean.device, encoder.config.max_tokens
+    rows = segment_tokens(tokenizer, texts)
+    for text, row in zip(texts, rows, strict=True):
+        check_text(text, "a segment")
+        if len(row) > limit:
+            raise ValueError(
+                f"a segment has {len(row)} tokens, at most {limit} fit: {text[:60]!r}...; cut it into shorter segments"
+            )
+    order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
+    latents = torch.empty(len(rows), *encoder.latent_mean.shape, device=device)
+    for start in range(0, len(rows), batch_size):
+        chosen = order[start : start + batch_size]
+        ids, mask = pad_tokens([rows[index] for index in chosen], 0)
+        latents[chosen] = encoder.encode(ids.to(device), mask.to(device)).to(latents)
+    return latents
+
+
+@torch.no_grad()
+def render(
+    decoder: SegmentDecoder,
+    tokenizer: PreTrainedTokenizerFast,
+    latents: Tensor,
+    segment_mask: Tensor,
+    temperature: float = 0.0,
+    uniforms: Tensor | None = None,
+    batch_size: int = 512,
+) -> list[list[str]]:
+    """Latents of a grid -> the texts of its existing segments, all rendered in parallel, each seeing its neighbours.
+
+    Args:
+        latents: (B, S, K, D), normalised.
+        segment_mask: (B, S), True where a segment exists.
+        temperature: of the decoder's sampling; 0 takes the likeliest token.
+        uniforms: (B, S, max_tokens) numbers in [0, 1) for `temperature` > 0.
+        batch_size: segments at once.
+    """
+    around, seen = neighbours(latents, segment_mask, decoder.config.context_window)
+    own, around, seen = latents[segment_mask], around[segment_mask], seen[segment_mask]
+    drawn = uniforms[segment_mask] if uniforms is not None else None
+    texts: list[str] = []
+    for start in range(0, own.shape[0], batch_size):
+        part = slice(start, start + batch_size)
+        memory, mask = decoder.memory(own[part], around[part], seen[part])
+        ids = decoder.generate(memory, mask, temperature, None if drawn is None else drawn[part])
+        texts.extend(detokenize(tokenizer, ids))
+    counts = segment_mask.sum(1).tolist()
+    ends = torch.tensor(counts).cumsum(0).tolist()
+    return [texts[end - count : end] for end, count in zip(ends, counts, strict=True)]

@@ -1,0 +1,26 @@
+"""Models to disk, whole or not at all."""
+
+import shutil
+from pathlib import Path
+
+import torch
+
+from .checkpoints import replace_folder
+from .story import StoryPipeline
+
+
+def save_pipeline(pipeline: StoryPipeline, folder: Path, half: bool = False) -> None:
+    """Write a pipeline to `folder`, replacing an older one only when the new one is complete.
+
+    Args:
+        pipeline: a story pipeline.
+        folder: target.
+        half: store 16-bit weights (half the size; loading gives single precision again).
+    """
+    temporary = folder.with_name(folder.name + ".tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.parent.mkdir(parents=True, exist_ok=True)
+    if half:
+        pipeline = pipeline.to(dtype=torch.float16)
+    pipeline.save_pretrained(temporary, safe_serialization=True)
+    replace_folder(temporary, folder)
