@@ -24,9 +24,7 @@ class Config(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def load_config(
-    schema: type[ConfigT], source: str | Path | None = None, overrides: Sequence[str] = ()
-) -> ConfigT:
+def load_config(schema: type[ConfigT], source: str | Path | None = None, overrides: Sequence[str] = ()) -> ConfigT:
     """Read and validate a config.
 
     A mapping that gives some of a field's keys keeps that field's default for the others; only a field that

@@ -152,3 +152,27 @@ class AdaptationConfig(Config):
     noise: NoiseConfig = NoiseConfig()
     context_dropout: float = Field(0.3, ge=0, le=1)
     loop: LoopConfig = LoopConfig(batch_documents=52, learning_rate=4e-4, warmup_steps=50)
+
+
+class MinutesConfig(Config):
+    """Wall-clock budget of each stage."""
+
+    representation: float = Field(42, gt=0)
+    diffusion: float = Field(30, gt=0)
+    adaptation: float = Field(6, gt=0)
+
+
+class StoryModelConfig(Config):
+    """`segdiff train story-model`: all stages, from a data folder to a model that can be shipped."""
+
+    name: str = "stories"
+    representation: str = "representation-tiny"  # configs of the stages
+    diffusion: str = "diffusion-tiny"
+    adaptation: str = "adaptation-tiny"
+    data: DataConfig = DataConfig()  # paths relative to the data folder
+    test: list[str] = []
+    test_stories: int = Field(300, ge=2)
+    sample_stories: int = Field(20, ge=1)
+    sources: str = ""  # a paragraph for the model card: what the texts are and under which terms
+    minutes: MinutesConfig = MinutesConfig()
+    loop: dict[str, Any] = {}  # overrides of every stage's loop, e.g. {max_steps: 5} for a rehearsal

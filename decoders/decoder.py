@@ -27,6 +27,8 @@ def neighbours(latents: Tensor, segment_mask: Tensor, window: int) -> tuple[Tens
     Returns:
         (B, S, 2W, K, D) latents and (B, S, 2W) mask, False beyond either end of the document.
     """
+    if window == 0:
+        return latents.unsqueeze(2)[:, :, :0], segment_mask.unsqueeze(2)[:, :, :0]
     num_segments = latents.shape[1]
     padded = F.pad(latents, (0, 0, 0, 0, window, window))
     padded_mask = F.pad(segment_mask, (window, window))
@@ -66,7 +68,9 @@ class SegmentDecoder(ModelMixin, ConfigMixin):
         pad_token_id: int = 0,
     ) -> None:
         super().__init__()
-        config = T5Config(**{**text_config, "is_decoder": True, "is_encoder_decoder": False}, attn_implementation="eager")
+        config = T5Config(
+            **{**text_config, "is_decoder": True, "is_encoder_decoder": False}, attn_implementation="eager"
+        )
         self.hidden_size = config.d_model
         self.transformer = T5Stack(config)
         self.expand = nn.Linear(latent_dim, states_per_latent * config.d_model)
@@ -111,7 +115,10 @@ class SegmentDecoder(ModelMixin, ConfigMixin):
             (N, T, vocabulary).
         """
         states = self.transformer(
-            input_ids=input_ids, encoder_hidden_states=memory, encoder_attention_mask=memory_mask.long(), use_cache=False
+            input_ids=input_ids,
+            encoder_hidden_states=memory,
+            encoder_attention_mask=memory_mask.long(),
+            use_cache=False,
         ).last_hidden_state
         return self.logits(states)
 

@@ -155,13 +155,14 @@ class SegmentDenoiser(ModelMixin, ConfigMixin):
             x = block(x, modulation, position, allowed, keys_values, condition_mask)
         out = self.output(self.output_norm(x)).reshape(latents.shape).to(latents.dtype)
         if self.config.prediction == "velocity":  # v = alpha * e - sigma * z, so z = alpha * x - sigma * v
-            alpha, sigma = log_snr.sigmoid().sqrt()[..., None, None], (-log_snr).sigmoid().sqrt()[..., None, None]
+            alpha, sigma = (
+                log_snr.sigmoid().sqrt()[..., None, None],
+                (-log_snr).sigmoid().sqrt()[..., None, None],
+            )
             out = alpha * latents - sigma * out
         return torch.where(given, latents, out)
 
-    def count_logits(
-        self, condition: Tensor, condition_mask: Tensor, latents: Tensor, clean_mask: Tensor
-    ) -> Tensor:
+    def count_logits(self, condition: Tensor, condition_mask: Tensor, latents: Tensor, clean_mask: Tensor) -> Tensor:
         """How many segments the text has: logits (B, max_count) of 1 .. max_count.
 
         Args:

@@ -44,7 +44,10 @@ class SelfAttention(nn.Module):
         """(B, L, H), positions (B, L) and (B, L, L) "may attend" -> (B, L, H)."""
         heads = self.qkv(x).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
         query, key, value = heads.unbind(0)
-        query, key = rotary(self.query_norm(query), position), rotary(self.key_norm(key), position)
+        query, key = (
+            rotary(self.query_norm(query.float()), position),
+            rotary(self.key_norm(key.float()), position),
+        )
         out = F.scaled_dot_product_attention(query, key, value.to(query.dtype), attn_mask=allowed.unsqueeze(1))
         return self.out(out.transpose(1, 2).flatten(2).to(x.dtype))
 
@@ -64,11 +67,11 @@ class CrossAttention(nn.Module):
     def keys_and_values(self, condition: Tensor) -> tuple[Tensor, Tensor]:
         """(B, C, condition width) -> keys and values (B, A, C, P)."""
         key, value = self.key_value(condition).unflatten(-1, (2, self.num_heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
-        return self.key_norm(key), value
+        return self.key_norm(key.float()), value
 
     def forward(self, x: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
         """(B, L, H), keys and values (B, A, C, P) and mask (B, C) -> (B, L, H)."""
-        query = self.query_norm(self.query(x).unflatten(-1, (self.num_heads, -1)).transpose(1, 2))
+        query = self.query_norm(self.query(x).unflatten(-1, (self.num_heads, -1)).transpose(1, 2).float())
         out = F.scaled_dot_product_attention(query, key.to(query.dtype), value.to(query.dtype), mask[:, None, None])
         return self.out(out.transpose(1, 2).flatten(2).to(x.dtype))
 
@@ -79,7 +82,9 @@ class Block(nn.Module):
     The modulation is shared by all blocks up to a table per block (adaLN-single, arXiv 2310.00426).
     """
 
-    def __init__(self, width: int, num_heads: int, condition_width: int | None, mlp_ratio: float, dropout: float) -> None:
+    def __init__(
+        self, width: int, num_heads: int, condition_width: int | None, mlp_ratio: float, dropout: float
+    ) -> None:
         super().__init__()
         self.table = nn.Parameter(torch.zeros(6, width))
         self.attention_norm = nn.LayerNorm(width, elementwise_affine=False, eps=1e-6)

@@ -55,7 +55,9 @@ class SchedulerPath:
         """
         config = scheduler.config
         if config.get("clip_sample") or config.get("thresholding"):
-            raise ValueError(f"{type(scheduler).__name__} must have clip_sample=False and thresholding=False for latents")
+            raise ValueError(
+                f"{type(scheduler).__name__} must have clip_sample=False and thresholding=False for latents"
+            )
         if hasattr(scheduler, "alphas_cumprod"):
             sigmas = getattr(scheduler, "sigmas", None)
             if sigmas is not None and hasattr(scheduler, "_sigma_to_alpha_sigma_t"):

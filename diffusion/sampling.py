@@ -107,13 +107,21 @@ def sample(
         unit = torch.where(given, latents, torch.where(waiting, held, state / path.scale(step)))
         previous = None if estimate is None else estimate.repeat(copies, 1, 1, 1)
         estimate = denoiser(
-            unit.repeat(copies, 1, 1, 1), level.repeat(copies, 1), *masks, *places, keys, condition_mask, previous
+            unit.repeat(copies, 1, 1, 1),
+            level.repeat(copies, 1),
+            *masks,
+            *places,
+            keys,
+            condition_mask,
+            previous,
         )
         calls += 1
         if guided:
             with_condition, without = estimate.chunk(2)
             estimate = torch.where(given, latents, without + guidance_scale * (with_condition - without))
         output = path.model_output(state, estimate, step)
+        if step > begin and hasattr(scheduler, "last_sample") and bool((first_step == step).any()):
+            scheduler.last_sample = None  # UniPC would correct a segment that starts now by where it did not come from
         state = scheduler.step(output, scheduler.timesteps[step], state, **step_options).prev_sample
         if on_step is not None:
             on_step(step, estimate)
@@ -121,7 +129,7 @@ def sample(
 
 
 def starting_steps(step_log_snr: Tensor, start_level: Tensor) -> Tensor:
-    """First scheduler step that is no noisier than each segment's level (B, S): 0 for level 1, all steps for level 0."""
+    """First step that is no noisier than each segment's level (B, S): 0 for level 1, all steps for level 0."""
     wanted = log_snr(*signal_and_noise(start_level))
     steps = torch.searchsorted(step_log_snr, wanted - 1e-4)
     return steps.masked_fill(start_level <= 0, len(step_log_snr)).masked_fill(start_level >= 1, 0)

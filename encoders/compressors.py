@@ -23,7 +23,13 @@ class AlignedPooling(nn.Module):
     """
 
     def __init__(
-        self, hidden_size: int, num_latents: int, latent_dim: int, num_heads: int, states_per_latent: int, dropout: float
+        self,
+        hidden_size: int,
+        num_latents: int,
+        latent_dim: int,
+        num_heads: int,
+        states_per_latent: int,
+        dropout: float,
     ) -> None:
         super().__init__()
         self.num_latents = num_latents
@@ -33,7 +39,13 @@ class AlignedPooling(nn.Module):
         self.gather = nn.Linear(narrow * states_per_latent, hidden_size)
         self.slot = nn.Parameter(torch.randn(num_latents, hidden_size) * 0.02)
         self.mix = nn.TransformerEncoderLayer(
-            hidden_size, num_heads, 2 * hidden_size, dropout, activation="gelu", batch_first=True, norm_first=True
+            hidden_size,
+            num_heads,
+            2 * hidden_size,
+            dropout,
+            activation="gelu",
+            batch_first=True,
+            norm_first=True,
         )
         self.out = nn.Linear(hidden_size, latent_dim)
 
@@ -68,13 +80,25 @@ class PerceiverPooling(nn.Module):
     """
 
     def __init__(
-        self, hidden_size: int, num_latents: int, latent_dim: int, num_heads: int, num_layers: int, dropout: float
+        self,
+        hidden_size: int,
+        num_latents: int,
+        latent_dim: int,
+        num_heads: int,
+        num_layers: int,
+        dropout: float,
     ) -> None:
         super().__init__()
         self.query = nn.Parameter(torch.randn(num_latents, hidden_size) * 0.02)
         self.layers = nn.ModuleList(
             nn.TransformerDecoderLayer(
-                hidden_size, num_heads, 2 * hidden_size, dropout, activation="gelu", batch_first=True, norm_first=True
+                hidden_size,
+                num_heads,
+                2 * hidden_size,
+                dropout,
+                activation="gelu",
+                batch_first=True,
+                norm_first=True,
             )
             for _ in range(num_layers)
         )

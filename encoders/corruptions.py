@@ -286,9 +286,7 @@ _LATE_TIME = (
 )
 _LEADING_TIME = re.compile(rf"^({_LATE_TIME}),? ([^\"?!,;:]+)\.$", re.IGNORECASE)
 _TRAILING_TIME = re.compile(rf"^([^\"?!,;:]+?) ({_LATE_TIME})\.$")
-_SUBORDINATE = re.compile(
-    r"\b(?:when|but|because|while|if|so|before|after|until|since|that|who|where|as|and)\b"
-)
+_SUBORDINATE = re.compile(r"\b(?:when|but|because|while|if|so|before|after|until|since|that|who|where|as|and)\b")
 # A leading clause may go behind only if no name stands in it, or a pronoun would come before its name.
 _REPORTED = re.compile(
     r"\b(?:realized|noticed|thought|said|told|decided|found|knew|felt|saw|hoped|forgot|remembered)\b"
@@ -525,9 +523,7 @@ _ANTONYM_PATTERN = _alternation(_ANTONYMS)
 _ALTERNATIVE_PATTERN = _alternation(_ALTERNATIVES)
 
 
-def _swap_from(
-    table: dict[str, list[str]], pattern: re.Pattern[str], text: str, rng: random.Random
-) -> str | None:
+def _swap_from(table: dict[str, list[str]], pattern: re.Pattern[str], text: str, rng: random.Random) -> str | None:
     matches = list(pattern.finditer(text))
     if not matches:
         return None
@@ -548,11 +544,7 @@ def _one_of(rules: list[tuple[str, str]], text: str, rng: random.Random) -> str 
         matches = list(re.finditer(pattern, text, re.IGNORECASE))
         if matches:
             match = rng.choice(matches)
-            return (
-                text[: match.start()]
-                + _like(match.group(), _expand(match, replacement))
-                + text[match.end() :]
-            )
+            return text[: match.start()] + _like(match.group(), _expand(match, replacement)) + text[match.end() :]
     return None
 
 
@@ -621,9 +613,7 @@ def _move_clause(text: str, rng: random.Random) -> str | None:
 
 def _swap_coordinated(text: str, rng: random.Random) -> str | None:
     matches = [
-        m
-        for m in re.finditer(r"\b([A-Z][a-z]+) and ([A-Z][a-z]+)\b(?!')", text)
-        if m[1] in _NAMES and m[2] in _NAMES
+        m for m in re.finditer(r"\b([A-Z][a-z]+) and ([A-Z][a-z]+)\b(?!')", text) if m[1] in _NAMES and m[2] in _NAMES
     ]
     if not matches:
         return None
@@ -737,9 +727,7 @@ def _insert_negation(text: str, rng: random.Random) -> str | None:
 
 def _may_negate(verb: str, rest: str, before: str) -> bool:
     if verb == "had":  # the auxiliary has no base form
-        return (
-            re.match(r" (?:an?|the|to|some|many|lots|his|her|my|their|two|three|several)\b", rest) is not None
-        )
+        return re.match(r" (?:an?|the|to|some|many|lots|his|her|my|their|two|three|several)\b", rest) is not None
     if verb == "did":
         return re.match(r" (?:it|so|his|her|my|their|the|well)\b", rest) is not None
     return not before.endswith(("had ", "have ", "has ", "having "))

@@ -73,9 +73,7 @@ class SentenceSegmenter:
         for start, end in _blocks(text):
             for sentence_start, sentence_end in self._sentences(text, start, end):
                 for piece in split_long(text[sentence_start:sentence_end], self.max_chars):
-                    segments.append(
-                        Segment(piece.text, sentence_start + piece.start, sentence_start + piece.end)
-                    )
+                    segments.append(Segment(piece.text, sentence_start + piece.start, sentence_start + piece.end))
         return segments
 
     def _sentences(self, text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -193,9 +191,7 @@ def _paragraph_blocks(text: str, lines: list[tuple[int, int]]) -> Iterator[tuple
     yield from _pieces(text, block_start, block_end)
 
 
-def _ended_on_purpose(
-    text: str, end: int, line: tuple[int, int], width: int, lines: list[tuple[int, int]]
-) -> bool:
+def _ended_on_purpose(text: str, end: int, line: tuple[int, int], width: int, lines: list[tuple[int, int]]) -> bool:
     """An editor wraps a line only if the next word does not fit; a line with room was ended by its writer."""
     start, stop = line
     head = text[start : min(stop, start + width + 1)]
@@ -266,13 +262,9 @@ _SPEECH = (
     r"(?:said|says|asked|asks|replied|cried|shouted|yelled|whispered|answered|exclaimed|called|muttered|added"
     r"|screamed|told|thought|wondered|murmured|laughed|sighed|begged|demanded|continued|responded|growled)\b"
 )
-_SPEECH_TAG = re.compile(
-    rf"(?:[A-Z][\w'’.-]* ){{1,3}}{_SPEECH}(?! that\b)|(?:The|His|Her|My|Their|Our) \w+ {_SPEECH}"
-)
+_SPEECH_TAG = re.compile(rf"(?:[A-Z][\w'’.-]* ){{1,3}}{_SPEECH}(?! that\b)|(?:The|His|Her|My|Their|Our) \w+ {_SPEECH}")
 
-_CARELESS_OPENER = re.compile(
-    r"(?:i|i'm|you|he|she|it|we|they|this|there|the|what|how|why|where|just|so|but)\b"
-)
+_CARELESS_OPENER = re.compile(r"(?:i|i'm|you|he|she|it|we|they|this|there|the|what|how|why|where|just|so|but)\b")
 _STOP = re.compile(r"([.!?…]+)([\"'”’»)\]*_]*)(\s[\"”’](?=\s))?(?:\s?\[\d{1,3}\])*\s+(?=\S)")
 _LAST_WORD = re.compile(r"[^\s(\"“”‘\[/–—]+$")
 _OPENING = "\"'“‘«([{*_¿¡"
@@ -327,9 +319,7 @@ def _ends_sentence(
         return False
     before = text[max(0, stop.start() - 60) : stop.start()]
     word = _LAST_WORD.search(before)
-    return word is None or not _is_abbreviation(
-        before[: word.start()], word.group().lstrip("'"), rest, abbreviations
-    )
+    return word is None or not _is_abbreviation(before[: word.start()], word.group().lstrip("'"), rest, abbreviations)
 
 
 def _begins_carelessly(text: str, stop: re.Match[str], following: str) -> bool:
@@ -353,9 +343,7 @@ def _is_abbreviation(before: str, word: str, rest: str, abbreviations: Container
         return True
     if lowered in _NEVER_LAST:
         return True
-    if lowered in _NUMBERED and (
-        rest[0].isdigit() or (len(word) > 1 and re.match(r"[A-Z]?\d|[IVX]{2,}\b", rest))
-    ):
+    if lowered in _NUMBERED and (rest[0].isdigit() or (len(word) > 1 and re.match(r"[A-Z]?\d|[IVX]{2,}\b", rest))):
         return True
     if lowered in ("a.m", "p.m"):
         return next_word is not None and (next_word.group() in _CALENDAR or rest[0].isdigit())
@@ -374,12 +362,7 @@ def _is_plausible(text: str, start: int) -> bool:
     if end == start:  # a forgotten space: "home.The"
         next_word = _WORD.match(text, start)
         forgotten = re.search(r"[a-z]{2}[.!?]$", text[max(0, start - 3) : start]) is not None
-        return (
-            forgotten
-            and next_word is not None
-            and len(next_word.group()) > 1
-            and next_word.group() in _OPENERS
-        )
+        return forgotten and next_word is not None and len(next_word.group()) > 1 and next_word.group() in _OPENERS
     stop = text[end - 1]
     return unicodedata.category(stop) == "Po" and stop not in "\"'.!?…,;:%&*#@/\\"
 

@@ -5,6 +5,7 @@ B documents, S segments, T tokens, P pairs.
 """
 
 from dataclasses import dataclass, fields
+from typing import Self
 
 import numpy as np
 import torch
@@ -17,9 +18,9 @@ from .prepared import PreparedCorpus, Ragged
 class TensorBatch:
     """A dataclass of tensors that moves to a device as one."""
 
-    def to(self, device: torch.device) -> "TensorBatch":
-        moved = {f.name: getattr(self, f.name) for f in fields(self)}
-        return type(self)(**{k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in moved.items()})
+    def to(self, device: torch.device) -> Self:
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return type(self)(**{name: value if value is None else value.to(device) for name, value in values.items()})
 
 
 @dataclass
@@ -56,7 +57,13 @@ class DocumentSampler:
     """
 
     def __init__(
-        self, lengths: np.ndarray, batch_documents: int, max_segments: int, seed: int, rank: int = 0, world: int = 1
+        self,
+        lengths: np.ndarray,
+        batch_documents: int,
+        max_segments: int,
+        seed: int,
+        rank: int = 0,
+        world: int = 1,
     ) -> None:
         self.lengths = np.minimum(lengths, max_segments)
         self.full_lengths = lengths
@@ -75,7 +82,10 @@ class DocumentSampler:
         while start < len(order):
             size = max(1, self.segments_per_batch // int(self.lengths[order[start]]))
             # the longest window of the batch decides its padding
-            while size > 1 and size * int(self.lengths[order[min(start + size, len(order)) - 1]]) > 1.5 * self.segments_per_batch:
+            while (
+                size > 1
+                and size * int(self.lengths[order[min(start + size, len(order)) - 1]]) > 1.5 * self.segments_per_batch
+            ):
                 size -= 1
             batches.append(order[start : start + size])
             start += size

@@ -88,9 +88,7 @@ def _read_folder(folder: Path, segmenter: Segmenter) -> Iterator[Document]:
         yield from _read_dataset(folder, segmenter)
         return
     files = sorted(
-        file
-        for file in folder.iterdir()
-        if file.is_file() and file.name.endswith((".jsonl", ".jsonl.gz", ".txt"))
+        file for file in folder.iterdir() if file.is_file() and file.name.endswith((".jsonl", ".jsonl.gz", ".txt"))
     )
     if not files:
         raise ValueError(f"{folder} holds no .jsonl, .jsonl.gz or .txt file and is no saved dataset")
@@ -135,9 +133,7 @@ def _read_jsonl(file: Path, segmenter: Segmenter) -> Iterator[Document]:
         except (json.JSONDecodeError, RecursionError) as error:
             raise ValueError(f"{where} is not valid JSON: {error}") from error
         if not isinstance(record, dict):
-            raise ValueError(
-                f"{where} holds {_kind(record)}, not a JSON object; it should have {_KNOWN_FIELDS}"
-            )
+            raise ValueError(f"{where} holds {_kind(record)}, not a JSON object; it should have {_KNOWN_FIELDS}")
         document = _document(record, segmenter, where)
         if document is not None:
             yield document

@@ -34,7 +34,7 @@ def read_all(paths: list[str], max_documents: int | None) -> Iterator[Document]:
 
 
 def read_paraphrases(paths: list[str]) -> Iterator[tuple[str, str]]:
-    """Pairs that mean the same, from JSONL of {"a", "b", "label"?} or {"texts": [...]}; test and valid splits are left out.
+    """Training pairs that mean the same, from JSONL of {"a", "b", "label"?, "split"?} or {"texts": [...]}.
 
     Raises:
         ValueError: a line is neither.
@@ -49,7 +49,7 @@ def read_paraphrases(paths: list[str]) -> Iterator[tuple[str, str]]:
                     record = json.loads(line)
                     if record.get("split", "train") != "train" or not record.get("label", 1):
                         continue
-                    yield from pairwise(record["texts"]) if "texts" in record else [(record["a"], record["b"])]
+                    yield from (pairwise(record["texts"]) if "texts" in record else [(record["a"], record["b"])])
                 except (json.JSONDecodeError, AttributeError, KeyError):
                     raise ValueError(
                         f'{path} line {number} is no paraphrase record: expected {{"a", "b"}} or {{"texts": [...]}}'

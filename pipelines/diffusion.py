@@ -20,9 +20,7 @@ class DiffusionObjective(nn.Module):
         config: levels, self-conditioning and weights.
     """
 
-    def __init__(
-        self, denoiser: SegmentDenoiser, condition_encoder: ConditionEncoder, config: DiffusionConfig
-    ) -> None:
+    def __init__(self, denoiser: SegmentDenoiser, condition_encoder: ConditionEncoder, config: DiffusionConfig) -> None:
         super().__init__()
         self.denoiser = denoiser
         self.condition_encoder = condition_encoder
@@ -37,7 +35,14 @@ class DiffusionObjective(nn.Module):
         noised = torch.where(clean_mask[..., None, None], batch.latents, noised)
         condition, condition_mask = self.condition_encoder(batch.condition_ids, batch.condition_mask)
         keys = self.denoiser.condition_keys(condition)
-        inputs = (noised, log_snr(*signal_and_noise(level)), batch.segment_mask, clean_mask, batch.before, batch.after)
+        inputs = (
+            noised,
+            log_snr(*signal_and_noise(level)),
+            batch.segment_mask,
+            clean_mask,
+            batch.before,
+            batch.after,
+        )
         earlier = None
         if config.self_conditioning:
             with torch.no_grad():

@@ -68,7 +68,9 @@ def check_complete(model: nn.Module, folder: str | Path) -> None:
     """
     missing = [name for name, tensor in model.state_dict().items() if tensor.is_meta]
     if missing:
-        raise ValueError(f"the weights in {folder} are incomplete: {missing[0]} and {len(missing) - 1} more are missing")
+        raise ValueError(
+            f"the weights in {folder} are incomplete: {missing[0]} and {len(missing) - 1} more are missing"
+        )
 
 
 def load_representation(model: str | Path) -> tuple[SegmentEncoder, SegmentDecoder, PreTrainedTokenizerFast]:

@@ -152,9 +152,7 @@ def prepare(
             if kept is not None:
                 pairs.append((text, kept))
     changed = [change_meaning(anchor, rng) for anchor, _ in pairs]
-    pair_tokens = [
-        segment_tokens(tokenizer, column) for column in ([a for a, _ in pairs], [b for _, b in pairs])
-    ]
+    pair_tokens = [segment_tokens(tokenizer, column) for column in ([a for a, _ in pairs], [b for _, b in pairs])]
     hard = [segment_tokens(tokenizer, [text])[0] if text else [] for text in changed]
     fits = [
         index

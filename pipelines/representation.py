@@ -76,7 +76,7 @@ class RepresentationObjective(nn.Module):
         return add_noise(latents, strength.masked_fill(clean, 0.0))
 
     def reconstruction(self, batch: SegmentBatch, latents: Tensor) -> Tensor:
-        """Summed cross-entropy of each segment (N,, shortest first), given its own and (unless dropped) its neighbours' latents."""
+        """Summed cross-entropy of each segment (N), shortest first, given its own and some neighbours' latents."""
         window = self.decoder.config.context_window
         grid = latents.new_zeros(*batch.segment_mask.shape, *latents.shape[1:])
         grid[batch.segment_mask] = latents

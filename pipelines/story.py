@@ -191,7 +191,14 @@ class StoryPipeline(DiffusionPipeline):
             seeds = list(range(seed + first, seed + min(first + batch_size, num_stories)))
             began = time.perf_counter()
             texts, calls = self._write(
-                prompt, template, levels, seeds, num_inference_steps, guidance_scale, temperature, callback_on_step_end
+                prompt,
+                template,
+                levels,
+                seeds,
+                num_inference_steps,
+                guidance_scale,
+                temperature,
+                callback_on_step_end,
             )
             seconds = (time.perf_counter() - began) / len(seeds)
             stories += [Story(text, title, one, seconds, calls) for text, one in zip(texts, seeds, strict=True)]
@@ -250,9 +257,7 @@ class StoryPipeline(DiffusionPipeline):
             generator=generators,
             on_step=on_step,
         )
-        stories = render(
-            self.decoder, self.tokenizer, output.latents, segment_mask, temperature, uniforms.to(device)
-        )
+        stories = render(self.decoder, self.tokenizer, output.latents, segment_mask, temperature, uniforms.to(device))
         if template is not None:
             kept = {index: template[index] for index in given if levels[index] == 0}
             stories = [[kept.get(index) or text for index, text in enumerate(story)] for story in stories]
@@ -318,4 +323,3 @@ class StoryPipeline(DiffusionPipeline):
                 check_text(word, "a keyword")
             return condition_tokens(self.tokenizer, "keywords", ", ".join(keywords), limit)
         return condition_tokens(self.tokenizer, "start", " ".join(start), limit) if start else []
-

@@ -88,8 +88,12 @@ def validation_loss(objective: DiffusionObjective, batches: list[LatentBatch]) -
 
 
 def document_batches(
-    corpus: PreparedCorpus | None, latents: Tensor | None, draw_config: ConditionConfig,
-    tokenizer: PreTrainedTokenizerFast, max_segments: int, count: int,
+    corpus: PreparedCorpus | None,
+    latents: Tensor | None,
+    draw_config: ConditionConfig,
+    tokenizer: PreTrainedTokenizerFast,
+    max_segments: int,
+    count: int,
 ) -> list[LatentBatch]:
     """The first `count` documents of a held-out corpus in batches of 64."""
     if corpus is None or latents is None:
@@ -112,15 +116,15 @@ def train_diffusion(
     Args:
         config: options; `config.representation` names the trained encoder and decoder.
         folder: run folder.
-        init: model whose denoiser and condition encoder to start from (its representation is used when the config
-            names none).
+        init: model whose denoiser and condition encoder to start from. Its representation is used when the config
+            names none; another one of the same shape (say, the same one fine-tuned) may be named.
         accelerator: made from `config.loop.mixed_precision` when None.
 
     Returns:
         Last losses and validation losses.
 
     Raises:
-        ValueError: no representation named, or `init` was trained on another one.
+        ValueError: no representation named, or one whose latents have another shape than those of `init`.
     """
     representation = config.representation or init
     if not representation:
@@ -136,8 +140,10 @@ def train_diffusion(
     else:
         denoiser = load_component(SegmentDenoiser, Path(resolve(init)) / "denoiser")
         condition_encoder = load_component(ConditionEncoder, Path(resolve(init)) / "condition_encoder")
-        if denoiser.config.encoder_fingerprint != encoder.fingerprint():
-            raise ValueError(f"the denoiser of {init} was trained on another representation than {representation}")
+        shape = (encoder.config.num_latents, encoder.config.latent_dim)
+        if shape != (denoiser.config.num_latents, denoiser.config.latent_dim):
+            raise ValueError(f"{init} denoises other latents than the {shape[0]} of width {shape[1]} of {representation}")
+        denoiser.register_to_config(encoder_fingerprint=encoder.fingerprint())
     encoder.to(accelerator.device)
     folder.mkdir(parents=True, exist_ok=True)
     latents = cached_latents(encoder, data.train, folder / "latents-train.safetensors")

@@ -1,6 +1,7 @@
 """`segdiff train representation`: the first stage as a job of its own."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -86,10 +87,12 @@ def fix_statistics(encoder: SegmentEncoder, corpus: PreparedCorpus, seed: int) -
 
 @torch.no_grad()
 def validation_metrics(
-    objective: RepresentationObjective, batches: list[SegmentBatch], noise: tuple[float, ...] = (0.0, 0.3)
+    encoder: SegmentEncoder,
+    decoder: SegmentDecoder,
+    batches: list[SegmentBatch],
+    noise: Sequence[float] = (0.0, 0.3),
 ) -> dict[str, float]:
     """Free-running reconstruction of held-out segments: loss and share that comes back token for token."""
-    encoder, decoder = objective.encoder, objective.decoder
     device = encoder.latent_mean.device
     generator = torch.Generator().manual_seed(0)
     metrics: dict[str, float] = {}
@@ -119,7 +122,11 @@ def validation_metrics(
             ended += int((out == decoder.config.eos_token_id).any(dim=1).sum())
             total += out.shape[0]
         name = f"valid_noise_{strength:g}"
-        metrics |= {f"{name}_loss": loss / tokens, f"{name}_exact": exact / total, f"{name}_ended": ended / total}
+        metrics |= {
+            f"{name}_loss": loss / tokens,
+            f"{name}_exact": exact / total,
+            f"{name}_ended": ended / total,
+        }
     return metrics
 
 
@@ -135,7 +142,10 @@ def validation_batches(corpus: PreparedCorpus | None, max_segments: int, count: 
 
 
 def train_representation(
-    config: RepresentationConfig, folder: Path, init: str | None = None, accelerator: Accelerator | None = None
+    config: RepresentationConfig,
+    folder: Path,
+    init: str | None = None,
+    accelerator: Accelerator | None = None,
 ) -> dict[str, float]:
     """Train encoder and decoder; write `folder/model/{encoder,decoder,tokenizer}`. Resumes by itself.
 
@@ -182,10 +192,10 @@ def train_representation(
         folder,
         accelerator,
         count=lambda batch: batch.tokens.shape[0],
-        validate=(lambda: validation_metrics(objective, held_out)) if held_out else None,
+        validate=(lambda: validation_metrics(encoder, decoder, held_out)) if held_out else None,
     )
     fix_statistics(encoder, data.train, config.loop.seed)
-    metrics = {**state, **(validation_metrics(objective, held_out) if held_out else {})}
+    metrics = {**state, **(validation_metrics(encoder.eval(), decoder.eval(), held_out) if held_out else {})}
     if accelerator.is_main_process:
         save_representation(folder / "model", encoder, decoder, data.tokenizer)
         write_json(folder / "result.json", {"metrics": metrics, "config": config.model_dump(mode="json")})

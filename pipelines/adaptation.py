@@ -1,0 +1,93 @@
+"""Decoder adaptation: the decoder learns to read latents as the denoiser leaves them.
+
+B documents, S segments, N flat segments, K latents per segment, D latent width, T tokens.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ..configs.schema import AdaptationConfig
+from ..decoders import SegmentDecoder, neighbours
+from ..diffusion import SegmentDenoiser
+from ..diffusion.noise import log_snr, noise_latents, signal_and_noise
+from ..encoders import ConditionEncoder
+from ..encoders.latents import add_noise
+from .batches import TensorBatch
+from .latent_batches import LatentBatch
+from .representation import length_chunks
+
+LENGTH_CHUNKS = 4
+
+
+@dataclass
+class AdaptationBatch(TensorBatch):
+    """Latents of document windows and the tokens (N, T) of their existing segments, in document order."""
+
+    documents: LatentBatch
+    tokens: Tensor
+    token_mask: Tensor
+
+
+class AdaptationObjective(nn.Module):
+    """Reconstruction from a mix of clean, noised and denoised latents; only the decoder learns.
+
+    Args:
+        decoder: trained.
+        denoiser, condition_encoder: frozen, and kept out of this module's parameters.
+        config: shares, noise and noise levels.
+    """
+
+    def __init__(
+        self,
+        decoder: SegmentDecoder,
+        denoiser: SegmentDenoiser,
+        condition_encoder: ConditionEncoder,
+        config: AdaptationConfig,
+    ) -> None:
+        super().__init__()
+        self.decoder = decoder
+        self.frozen = (denoiser, condition_encoder)  # a tuple: not registered, not trained
+        self.config = config
+
+    @torch.no_grad()
+    def denoised(self, batch: LatentBatch) -> Tensor:
+        """One-call estimates of the clean latents (B, S, K, D) from a noise level drawn per document."""
+        denoiser, condition_encoder = self.frozen
+        low, high = self.config.min_level, self.config.max_level
+        level = low + (high - low) * torch.rand(batch.latents.shape[0], 1, device=batch.latents.device)
+        level = level.expand(-1, batch.latents.shape[1])
+        noised = noise_latents(batch.latents, level, torch.randn_like(batch.latents))
+        condition, condition_mask = condition_encoder(batch.condition_ids, batch.condition_mask)
+        nothing_clean = torch.zeros_like(batch.segment_mask)
+        return denoiser(
+            noised,
+            log_snr(*signal_and_noise(level)),
+            batch.segment_mask,
+            nothing_clean,
+            batch.before,
+            batch.after,
+            denoiser.condition_keys(condition),
+            condition_mask,
+        )
+
+    def forward(self, batch: AdaptationBatch) -> dict[str, Tensor]:
+        """Losses of a batch: "loss" in nats per token."""
+        latents = batch.documents.latents
+        mask = batch.documents.segment_mask
+        noise = self.config.noise
+        strength = torch.rand(mask.shape, device=mask.device) * noise.max_strength
+        strength = strength.masked_fill(torch.rand(mask.shape, device=mask.device) < noise.clean_share, 0.0)
+        noised = add_noise(latents, strength)
+        shown = torch.rand(mask.shape[0], device=mask.device) < self.config.denoised_share
+        mixed = torch.where(shown[:, None, None, None], self.denoised(batch.documents), noised)
+        around, seen = neighbours(mixed, mask, self.decoder.config.context_window)
+        kept = torch.rand(mask.shape, device=mask.device) >= self.config.context_dropout
+        seen = seen & kept.unsqueeze(-1)
+        memory, memory_mask = self.decoder.memory(mixed[mask], around[mask], seen[mask])
+        total = latents.new_zeros(())
+        for rows, width in length_chunks(batch.token_mask, LENGTH_CHUNKS):
+            tokens, token_mask = batch.tokens[rows, :width], batch.token_mask[rows, :width]
+            total = total + self.decoder.loss(tokens, token_mask, memory[rows], memory_mask[rows]).sum()
+        return {"loss": total / batch.token_mask.sum()}

@@ -1,0 +1,101 @@
+"""The model card: written from the run's own records, never by hand."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..configs.schema import StoryModelConfig
+from .checkpoints import write_json
+
+LIMITS = """\
+The model is small and saw little text. It writes English five-sentence stories in the manner of ROCStories: everyday
+events, short sentences. Expect wrong or changing names, loose plots, odd word choices and broken sentences; rare words, long sentences and other languages come back damaged. It repeats the stereotypes of its training texts. It
+is meant for trying out and testing segment-level diffusion, not for production and not as a source of facts."""
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """Rows as a Markdown table; numbers with at most three decimals."""
+    if not rows:
+        return ""
+    columns = list(rows[0])
+
+    def cell(value: Any) -> str:
+        return f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
+    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
+    lines += ["| " + " | ".join(cell(row.get(column, "")) for column in columns) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def write_card(
+    folder: Path,
+    plan: StoryModelConfig,
+    results: dict[str, dict[str, Any]],
+    evaluation: dict[str, Any],
+    samples: Sequence[dict[str, Any]],
+) -> None:
+    """Write `README.md` and `metrics.json` into a model folder.
+
+    Args:
+        folder: of the model.
+        plan: what was built.
+        results: stage -> its `result.json`.
+        evaluation: the two ladders, or empty.
+        samples: unselected stories.
+    """
+    size = sum(path.stat().st_size for path in folder.rglob("*.safetensors")) / 1e6
+    minutes = {stage: result["metrics"]["seconds"] / 60 for stage, result in results.items()}
+    stages = [
+        {
+            "stage": stage,
+            "minutes": minutes[stage],
+            "steps": result["metrics"]["step"],
+            "loss": result["metrics"]["loss"],
+        }
+        for stage, result in results.items()
+    ]
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"
+    adaptation = results["adaptation"]["metrics"]
+    parts = [
+        f"# {plan.name}\n\nA segment-level latent diffusion model that writes short English stories ({size:.1f} MB, "
+        "16-bit weights).",
+        f"## Training data\n\n{plan.sources}",
+        "## How it was made\n\n"
+        f"    segdiff train story-model --config {plan.name} --data DATA --out runs/{plan.name}\n\n"
+        f"On {device}; seed {results['diffusion']['config']['loop']['seed']}.\n\n{table(stages)}",
+    ]
+    if "before_valid_noise_0_loss" in adaptation:
+        rows = [
+            {
+                "held-out reconstruction": when,
+                **{k.removeprefix(f"{when}_valid_"): v for k, v in adaptation.items() if k.startswith(when)},
+            }
+            for when in ("before", "after")
+        ]
+        parts.append(
+            f"Decoder adaptation, before and after (loss in nats per token, shares of segments):\n\n{table(rows)}"
+        )
+    if evaluation:
+        count = evaluation["adapted"]["settings"].get("num_stories", plan.test_stories)
+        parts.append(
+            f"## Measured on held-out stories\n\n`segdiff evaluate ladder --model {plan.name} --data {plan.test[0]} "
+            f"--stories {count}`: everything free-running.\n\n{table(evaluation['adapted']['table'])}\n\n"
+            f"The same before decoder adaptation:\n\n{table(evaluation['before_adaptation']['table'])}"
+        )
+    stories = "\n\n".join(f"**{sample['title'] or '(no title)'}** {sample['text']}" for sample in samples)
+    parts.append(f"## Limits\n\n{LIMITS}")
+    parts.append(f"## Samples, unselected\n\nThe first titles of the test set, seed 0, five segments:\n\n{stories}")
+    (folder / "README.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    ladders = {name: {k: v for k, v in ladder.items() if k != "examples"} for name, ladder in evaluation.items()}
+    write_json(folder / "metrics.json", {"stages": {k: v["metrics"] for k, v in results.items()}, "ladder": ladders})
+
+
+def first_line(folder: Path) -> str:
+    """The card's first sentence, for listings."""
+    card = folder / "README.md"
+    lines = (
+        [line for line in card.read_text(encoding="utf-8").splitlines()[1:] if line.strip()] if card.exists() else []
+    )
+    return lines[0] if lines else ""

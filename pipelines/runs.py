@@ -1,0 +1,94 @@
+"""The folder of a training run: which config it belongs to and how far it has come."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from .checkpoints import PREFIX, latest_checkpoint
+
+CONFIG = "config.yaml"
+RESULT = "result.json"
+_ABSENT = "not set"
+
+
+def open_run(folder: Path, config: BaseModel) -> None:
+    """Make `folder` the folder of a run of `config`, or check that it already is.
+
+    A run without a checkpoint has nothing to lose: its config is replaced, so that a command with a slip in it can be
+    given again.
+
+    Args:
+        folder: made when absent.
+        config: of the run; written to `folder/config.yaml`, whole or not at all.
+
+    Raises:
+        ValueError: the folder holds a run of another config, or something that is no run.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file; use another --out")
+    values = config.model_dump(mode="json")
+    file = folder / CONFIG
+    if file.exists():
+        difference = first_difference(_read(file), values)
+        if difference is None:
+            return
+        if latest_checkpoint(folder) is not None or is_finished(folder):
+            key, there, here = difference
+            raise ValueError(
+                f"{folder} holds a run of another config: {key} is {_show(there)} there and {_show(here)} now; "
+                "use another --out"
+            )
+    elif folder.is_dir():
+        foreign = sorted(path.name for path in folder.iterdir() if not path.name.startswith(CONFIG))
+        if foreign:
+            raise ValueError(f"{folder} is not empty and holds no run (it has {foreign[0]}); use another --out")
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f"{CONFIG}.{os.getpid()}.tmp"
+    try:
+        temporary.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        os.replace(temporary, file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def is_finished(folder: Path) -> bool:
+    """True where the run in `folder` has written its result."""
+    return (folder / RESULT).is_file()
+
+
+def progress_of(folder: Path) -> str:
+    """How far an interrupted run came and how to go on, for the person who interrupted it."""
+    checkpoint = latest_checkpoint(folder) if folder.is_dir() else None
+    if checkpoint is None:
+        return "no checkpoint was written yet; the same command starts again"
+    return (
+        f"the last checkpoint is {checkpoint} (step {checkpoint.name.removeprefix(PREFIX)}); "
+        "the same command resumes from it"
+    )
+
+
+def first_difference(there: Any, here: Any, path: str = "") -> tuple[str, Any, Any] | None:
+    """Dotted key and both values of the first place where two nested mappings differ; None where they are equal."""
+    if not isinstance(there, dict) or not isinstance(here, dict):
+        return None if there == here else (path, there, here)
+    for key in [*here, *(key for key in there if key not in here)]:
+        inside = f"{path}.{key}" if path else str(key)
+        found = first_difference(there.get(key, _ABSENT), here.get(key, _ABSENT), inside)
+        if found is not None:
+            return found
+    return None
+
+
+def _show(value: Any) -> str:
+    return _ABSENT if value == _ABSENT else repr(value)
+
+
+def _read(file: Path) -> dict[Any, Any]:
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{file} is damaged ({' '.join(str(error).split())}); use another --out") from None
+    return values if isinstance(values, dict) else {}

@@ -1,0 +1,99 @@
+"""`segdiff train adaptation`: the third stage, a short one. Reports clean reconstruction before and after."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+
+from ..configs.schema import AdaptationConfig, ConditionConfig
+from .adaptation import AdaptationBatch, AdaptationObjective
+from .batches import DocumentSampler, pad_rows
+from .checkpoints import write_json
+from .data import load_data
+from .latent_batches import ConditionDrawer, latent_batch
+from .saving import save_pipeline
+from .story import StoryPipeline
+from .train_diffusion import cached_latents
+from .train_representation import (
+    VALIDATION_SEGMENTS,
+    make_accelerator,
+    validation_batches,
+    validation_metrics,
+)
+from .training import fit
+
+
+def train_adaptation(
+    config: AdaptationConfig, folder: Path, accelerator: Accelerator | None = None
+) -> dict[str, float]:
+    """Adapt the decoder of `config.model`; write the whole pipeline to `folder/model`. Resumes by itself.
+
+    Args:
+        config: options; `config.model` names the trained model.
+        folder: run folder.
+        accelerator: made from `config.loop.mixed_precision` when None.
+
+    Returns:
+        Last losses, and held-out reconstruction `before_*` and `after_*` when the config names held-out data.
+
+    Raises:
+        ValueError: no model named.
+    """
+    if not config.model:
+        raise ValueError("no model: give --model FOLDER (the output of `segdiff train diffusion`)")
+    accelerator = accelerator or make_accelerator(config.loop)
+    torch.manual_seed(config.loop.seed)
+    pipeline = StoryPipeline.from_pretrained(config.model)
+    encoder, decoder, tokenizer = pipeline.encoder, pipeline.decoder, pipeline.tokenizer
+    data = load_data(config.data, folder, tokenizer)
+    pipeline.to(accelerator.device)
+    folder.mkdir(parents=True, exist_ok=True)
+    latents = cached_latents(encoder, data.train, folder / "latents-train.safetensors")
+    objective = AdaptationObjective(decoder, pipeline.denoiser, pipeline.condition_encoder, config)
+    draw = ConditionDrawer(data.train, tokenizer, ConditionConfig())
+    sampler = DocumentSampler(
+        data.train.documents.lengths,
+        config.loop.batch_documents,
+        config.data.max_segments,
+        config.loop.seed,
+        accelerator.process_index,
+        accelerator.num_processes,
+    )
+
+    def batch_at(step: int) -> AdaptationBatch:
+        rng = np.random.default_rng([config.loop.seed, 3, step, accelerator.process_index])
+        windows = sampler(step)
+        documents = latent_batch(data.train, latents, windows, draw, config.data.max_segments, rng)
+        rows = [
+            data.train.segments[int(segment)]
+            for document, first, size in windows
+            for segment in data.train.documents[document][first : first + size]
+        ]
+        return AdaptationBatch(documents, *pad_rows(rows))
+
+    held_out = validation_batches(data.valid, config.data.max_segments, VALIDATION_SEGMENTS)
+
+    def reconstruction() -> dict[str, float]:
+        return validation_metrics(encoder, decoder, held_out)
+
+    before = reconstruction() if held_out else {}
+    state = fit(
+        objective,
+        batch_at,
+        config.loop,
+        folder,
+        accelerator,
+        count=lambda batch: batch.tokens.shape[0],
+        validate=reconstruction if held_out else None,
+    )
+    after = reconstruction() if held_out else {}
+    metrics = {
+        **state,
+        **{f"before_{name}": value for name, value in before.items()},
+        **{f"after_{name}": value for name, value in after.items()},
+    }
+    if accelerator.is_main_process:
+        save_pipeline(pipeline, folder / "model")
+        write_json(folder / "result.json", {"metrics": metrics, "config": config.model_dump(mode="json")})
+    return metrics

@@ -1,0 +1,111 @@
+"""Run folders: one config each, and nothing of anybody else's is touched."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from segdiff.configs.schema import DiffusionConfig, LoopConfig, RepresentationConfig
+from segdiff.pipelines.runs import first_difference, is_finished, open_run, progress_of
+
+
+def config(**loop: Any) -> RepresentationConfig:
+    return RepresentationConfig(loop=LoopConfig(**loop))
+
+
+def checkpoint(folder: Path, step: int = 3) -> Path:
+    path = folder / f"checkpoint-{step}"
+    path.mkdir()
+    return path
+
+
+def test_a_new_run_keeps_its_config(tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "run"
+    open_run(folder, config(seed=3, learning_rate=1e-5))
+    assert [path.name for path in folder.iterdir()] == ["config.yaml"]
+    values = yaml.safe_load((folder / "config.yaml").read_text())
+    assert RepresentationConfig(**values) == config(seed=3, learning_rate=1e-5)
+    checkpoint(folder)
+    before = (folder / "config.yaml").stat().st_mtime_ns
+    open_run(folder, config(seed=3, learning_rate=1e-5))
+    assert (folder / "config.yaml").stat().st_mtime_ns == before
+
+
+def test_another_config_is_refused(tmp_path: Path) -> None:
+    open_run(tmp_path, config(seed=3, max_steps=7))
+    checkpoint(tmp_path)
+    with pytest.raises(ValueError, match=r"loop\.max_steps is 7 there and 8 now; use another --out"):
+        open_run(tmp_path, config(seed=4, max_steps=8))
+    with pytest.raises(ValueError, match="representation is not set there and '' now; use another --out"):
+        open_run(tmp_path, DiffusionConfig())
+
+
+def test_a_finished_run_of_another_config_is_refused(tmp_path: Path) -> None:
+    open_run(tmp_path, config(seed=3))
+    assert not is_finished(tmp_path)
+    (tmp_path / "result.json").write_text("{}")
+    assert is_finished(tmp_path)
+    with pytest.raises(ValueError, match=r"loop\.seed is 3 there and 0 now"):
+        open_run(tmp_path, config())
+
+
+def test_a_run_without_checkpoint_takes_the_new_config(tmp_path: Path) -> None:
+    open_run(tmp_path, config(seed=3))
+    (tmp_path / "data").mkdir()
+    open_run(tmp_path, config(seed=4))
+    assert yaml.safe_load((tmp_path / "config.yaml").read_text())["loop"]["seed"] == 4
+
+
+def test_foreign_folders_and_files_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(ValueError, match=r"holds no run \(it has photos\)"):
+        open_run(tmp_path, config())
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="is a file"):
+        open_run(tmp_path / "file", config())
+
+
+def test_an_empty_folder_is_fine_and_so_is_what_a_kill_left(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml.123.tmp").write_text("loop:")
+    open_run(tmp_path, config())
+    assert (tmp_path / "config.yaml").is_file()
+
+
+def test_a_damaged_config_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("loop: [")
+    with pytest.raises(ValueError, match=r"config\.yaml is damaged"):
+        open_run(tmp_path, config())
+
+
+def test_nothing_is_left_when_writing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        open_run(tmp_path, config())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_progress(tmp_path: Path) -> None:
+    assert "no checkpoint" in progress_of(tmp_path / "missing")
+    assert "no checkpoint" in progress_of(tmp_path)
+    checkpoint(tmp_path, 20)
+    assert f"{checkpoint(tmp_path, 100)} (step 100)" in progress_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "difference"),
+    [
+        ({"a": {"b": 1}}, {"a": {"b": 1}}, None),
+        ({"a": {"b": 1}}, {"a": {"b": 2}}, ("a.b", 1, 2)),
+        ({"a": {"b": 1, "c": 0}}, {"a": {"b": 1}}, ("a.c", 0, "not set")),
+        ({}, {"a": None}, ("a", "not set", None)),
+        ({"a": [1]}, {"a": [1, 2]}, ("a", [1], [1, 2])),
+        ({"a": 1}, {"a": {"b": 1}}, ("a", 1, {"b": 1})),
+    ],
+)
+def test_first_difference(there: Any, here: Any, difference: tuple[str, Any, Any] | None) -> None:
+    assert first_difference(there, here) == difference
