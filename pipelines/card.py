@@ -11,8 +11,9 @@ from .checkpoints import write_json
 
 LIMITS = """\
 The model is small and saw little text. It writes English five-sentence stories in the manner of ROCStories: everyday
-events, short sentences. Expect wrong or changing names, loose plots, odd word choices and broken sentences; rare words, long sentences and other languages come back damaged. It repeats the stereotypes of its training texts. It
-is meant for trying out and testing segment-level diffusion, not for production and not as a source of facts."""
+events, short sentences. Expect wrong or changing names, loose plots, odd word choices and broken sentences; rare words,
+long sentences and other languages come back damaged. It repeats the stereotypes of its training texts. It is meant for
+trying out and testing segment-level diffusion, not for production and not as a source of facts."""
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:

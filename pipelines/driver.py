@@ -23,6 +23,7 @@ from .checkpoints import write_json
 from .corpus import Document
 from .data import load_data, read_all
 from .ladder import evaluate_ladder
+from .runs import open_run
 from .saving import save_pipeline
 from .story import StoryPipeline
 from .train_adaptation import train_adaptation
@@ -65,7 +66,9 @@ def build_story_model(
             say(f"{name}: done")
             return
         say(name)
-        run(_stage_config(schema, source, plan, prepared, getattr(plan.minutes, name), inputs), folder / name)
+        stage_config = _stage_config(schema, source, plan, prepared, getattr(plan.minutes, name), inputs)
+        open_run(folder / name, stage_config)
+        run(stage_config, folder / name)
 
     stage("representation", RepresentationConfig, plan.representation, train_representation)
     stage("diffusion", DiffusionConfig, plan.diffusion, train_diffusion, representation=models["representation"])

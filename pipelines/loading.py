@@ -74,8 +74,13 @@ def check_complete(model: nn.Module, folder: str | Path) -> None:
 
 
 def load_representation(model: str | Path) -> tuple[SegmentEncoder, SegmentDecoder, PreTrainedTokenizerFast]:
-    """Encoder, decoder and tokenizer of a model: a bundled name or a folder (of a representation or of a pipeline)."""
+    """Encoder, decoder and tokenizer of a bundled model, a hub model, or a folder of either kind of model."""
     folder = Path(resolve(model))
+    if not folder.is_dir():
+        from .story import StoryPipeline
+
+        pipeline = StoryPipeline.from_pretrained(model)
+        return pipeline.encoder, pipeline.decoder, pipeline.tokenizer
     encoder = load_component(SegmentEncoder, folder / "encoder")
     decoder = load_component(SegmentDecoder, folder / "decoder")
     return encoder, decoder, load_tokenizer(folder / "tokenizer")

@@ -23,4 +23,6 @@ def save_pipeline(pipeline: StoryPipeline, folder: Path, half: bool = False) -> 
     if half:
         pipeline = pipeline.to(dtype=torch.float16)
     pipeline.save_pretrained(temporary, safe_serialization=True)
+    for file in temporary.rglob("*.safetensors"):
+        file.chmod(0o644)  # written for their owner alone, which breaks a shared or packaged model
     replace_folder(temporary, folder)

@@ -46,10 +46,36 @@ class Story:
     @property
     def text(self) -> str:
         """The story as one string."""
-        return self.separator.join(self.segments)
+        return self.separator.join(segment for segment in self.segments if segment)
 
     def __str__(self) -> str:
         return self.text
+
+
+@dataclass(frozen=True)
+class Template:
+    """What is given of a story.
+
+    Attributes:
+        head: its first segments, None where text is wanted.
+        tail: its last segments.
+        levels: noise level each segment of `head` starts from: 1 = to be written, 0 = kept.
+        count: how many segments there are; None when the model is to choose.
+    """
+
+    head: list[str | None]
+    tail: list[str]
+    levels: list[float]
+    count: int | None
+
+    def kept(self, count: int) -> dict[int, str]:
+        """Segments of a story of `count` segments that come back as they were given."""
+        first = {
+            index: text
+            for index, (text, level) in enumerate(zip(self.head, self.levels, strict=True))
+            if text is not None and level == 0
+        }
+        return first | {count - len(self.tail) + index: text for index, text in enumerate(self.tail)}
 
 
 def default_scheduler() -> DPMSolverMultistepScheduler:
@@ -128,7 +154,7 @@ class StoryPipeline(DiffusionPipeline):
                 options[name] = load_component(kind, Path(where) / name, dtype=dtype)
         try:
             return super().from_pretrained(where, **options)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise ValueError(f"cannot load the model in {where}: {str(error).splitlines()[0]}") from None
 
     @torch.no_grad()
@@ -139,6 +165,7 @@ class StoryPipeline(DiffusionPipeline):
         *,
         segments: Sequence[str | None] | None = None,
         start: Sequence[str] = (),
+        end: Sequence[str] = (),
         keywords: Sequence[str] = (),
         strength: Sequence[float | None] | None = None,
         num_stories: int = 1,
@@ -153,9 +180,10 @@ class StoryPipeline(DiffusionPipeline):
 
         Args:
             title: conditions the story.
-            num_segments: how many segments; None asks the model (or `segments`, when given).
+            num_segments: how many segments; None lets the model choose (or is the length of `segments`).
             segments: the story with None for what is to be written; given segments come back as they are.
-            start: first segments, given; a short way to say `segments`.
+            start: first segments, kept; they also condition the story when there is no title and no keyword.
+            end: last segments, kept.
             keywords: condition the story when there is no title.
             strength: noise level per segment in [0, 1] that a given segment is rewritten from; None or 0 keeps it.
             num_stories: how many; story i has the seed `seed + i`.
@@ -179,26 +207,16 @@ class StoryPipeline(DiffusionPipeline):
         ]:
             if not low <= value <= high:
                 raise ValueError(f"{name} is {value}; it must be between {low} and {high}")
-        template = self._template(num_segments, segments, start)
+        template = self._template(num_segments, segments, start, end, strength)
         if title is not None:
             check_text(title, "the title")
-        levels = self._levels(template, strength)
-        if template is not None and not any(level > 0 for level in levels):
-            raise ValueError("every segment is given; leave at least one to write (None) or give it a strength")
         prompt = self._prompt(title, keywords, start)
         stories: list[Story] = []
         for first in range(0, num_stories, batch_size):
             seeds = list(range(seed + first, seed + min(first + batch_size, num_stories)))
             began = time.perf_counter()
             texts, calls = self._write(
-                prompt,
-                template,
-                levels,
-                seeds,
-                num_inference_steps,
-                guidance_scale,
-                temperature,
-                callback_on_step_end,
+                prompt, template, seeds, num_inference_steps, guidance_scale, temperature, callback_on_step_end
             )
             seconds = (time.perf_counter() - began) / len(seeds)
             stories += [Story(text, title, one, seconds, calls) for text, one in zip(texts, seeds, strict=True)]
@@ -207,8 +225,7 @@ class StoryPipeline(DiffusionPipeline):
     def _write(
         self,
         prompt: list[int],
-        template: list[str | None] | None,
-        levels: list[float],
+        template: Template,
         seeds: list[int],
         num_inference_steps: int,
         guidance_scale: float,
@@ -222,25 +239,29 @@ class StoryPipeline(DiffusionPipeline):
         condition, condition_mask = self.condition_encoder(ids, mask)
         null_condition, null_mask = self.condition_encoder(torch.zeros_like(ids), torch.zeros_like(mask))
 
-        given = [index for index, text in enumerate(template or []) if text is not None]
+        given = {index: text for index, text in enumerate(template.head) if text is not None}
+        texts = [*given.values(), *template.tail]
+        known = encode_texts(self.encoder, self.tokenizer, texts).to(dtype) if texts else None
         shape = tuple(self.encoder.latent_mean.shape)
-        latents = torch.zeros(len(template or []), *shape, device=device, dtype=dtype)
-        if template is not None and given:
-            texts = [text for text in template if text is not None]
-            latents[given] = encode_texts(self.encoder, self.tokenizer, texts).to(dtype)
-        if template is None:
-            counts = self._counts(condition, condition_mask, generators)
-        else:
-            counts = [len(template)] * len(seeds)
-
-        width = max(counts)
+        head = torch.zeros(len(template.head), *shape, device=device, dtype=dtype)
+        if known is not None:
+            head[list(given)] = known[: len(given)]
+        counts = self._counts(template, head, condition, condition_mask, generators)
+        width, num_head, num_tail = max(counts), len(template.head), len(template.tail)
+        segment_mask = torch.arange(width, device=device) < torch.tensor(counts, device=device)[:, None]
+        latents = torch.zeros(len(seeds), width, *shape, device=device, dtype=dtype)
+        levels = torch.ones(len(seeds), width, device=device, dtype=dtype)
+        latents[:, :num_head] = head
+        levels[:, :num_head] = torch.tensor(template.levels, device=device, dtype=dtype)
+        for row, count in enumerate(counts):
+            if known is not None and num_tail:
+                latents[row, count - num_tail : count] = known[len(given) :]
+                levels[row, count - num_tail : count] = 0
         noise = torch.zeros(len(seeds), width, *shape)
         uniforms = torch.zeros(len(seeds), width, self.decoder.config.max_tokens)
         for row, (count, generator) in enumerate(zip(counts, generators, strict=True)):
             noise[row, :count] = torch.randn(count, *shape, generator=generator)
             uniforms[row, :count] = torch.rand(uniforms[row, :count].shape, generator=generator)
-        segment_mask = torch.arange(width, device=device) < torch.tensor(counts, device=device)[:, None]
-        levels_ = torch.ones(width) if template is None else torch.tensor(levels)
         output = sample(
             self.denoiser,
             self.scheduler,
@@ -252,66 +273,79 @@ class StoryPipeline(DiffusionPipeline):
             null_condition,
             null_mask,
             guidance_scale=guidance_scale,
-            latents=latents.expand(len(seeds), -1, -1, -1) if template is not None else None,
-            start_level=levels_.to(device, dtype).expand(len(seeds), -1),
+            latents=latents,
+            start_level=levels,
             generator=generators,
             on_step=on_step,
         )
         stories = render(self.decoder, self.tokenizer, output.latents, segment_mask, temperature, uniforms.to(device))
-        if template is not None:
-            kept = {index: template[index] for index in given if levels[index] == 0}
-            stories = [[kept.get(index) or text for index, text in enumerate(story)] for story in stories]
+        for story, count in zip(stories, counts, strict=True):
+            for index, text in template.kept(count).items():
+                story[index] = text
         return stories, output.denoiser_calls
 
-    def _counts(self, condition: Tensor, condition_mask: Tensor, generators: list[torch.Generator]) -> list[int]:
-        """Sample how many segments each story has."""
-        none = torch.zeros(len(generators), 1, *self.encoder.latent_mean.shape).to(condition)
-        clean_mask = torch.zeros(len(generators), 1, dtype=torch.bool, device=condition.device)
-        logits = self.denoiser.count_logits(condition, condition_mask, none, clean_mask)
-        chances = logits.float().softmax(-1).cpu()
-        return [
-            int(torch.multinomial(row, 1, generator=generator)) + 1
-            for row, generator in zip(chances, generators, strict=True)
-        ]
-
-    def _template(
-        self, num_segments: int | None, segments: Sequence[str | None] | None, start: Sequence[str]
-    ) -> list[str | None] | None:
-        """The story's segments with None where text is wanted; None when the model is to choose how many."""
-        if num_segments is not None and not 1 <= num_segments <= MAX_SEGMENTS:
-            raise ValueError(f"num_segments is {num_segments}; it must be between 1 and {MAX_SEGMENTS}")
-        if segments is not None and start:
-            raise ValueError("give either segments or start, not both")
-        if segments is None and not start:
-            return None if num_segments is None else [None] * num_segments
-        template: list[str | None] = list(segments) if segments is not None else list(start)
-        for text in template:
-            if text is not None:
-                check_text(text, "a given segment")
-        if segments is None and num_segments is None:
-            num_segments = len(template) + max(1, 5 - len(template))
-        if num_segments is not None:
-            if num_segments < len(template):
-                raise ValueError(f"num_segments is {num_segments}, fewer than the {len(template)} segments given")
-            template += [None] * (num_segments - len(template))
-        if not template or len(template) > MAX_SEGMENTS:
-            raise ValueError(f"segments has {len(template)} entries; it must have between 1 and {MAX_SEGMENTS}")
-        return template
+    def _counts(
+        self,
+        template: Template,
+        head: Tensor,
+        condition: Tensor,
+        condition_mask: Tensor,
+        generators: list[torch.Generator],
+    ) -> list[int]:
+        """How many segments each story has: as the template says, or sampled from the count head."""
+        if template.count is not None:
+            return [template.count] * len(generators)
+        given = (
+            head.expand(len(generators), -1, -1, -1)
+            if len(head)
+            else head.new_zeros(len(generators), 1, *head.shape[1:])
+        )
+        clean_mask = torch.full(given.shape[:2], len(head) > 0, device=head.device)
+        logits = self.denoiser.count_logits(condition, condition_mask, given, clean_mask).float().cpu()
+        least = len(template.head) + len(template.tail) + 1
+        if least >= logits.shape[1]:
+            return [least] * len(generators)
+        logits[:, : least - 1] = -torch.inf
+        rows = zip(logits.softmax(-1), generators, strict=True)
+        return [int(torch.multinomial(row, 1, generator=generator)) + 1 for row, generator in rows]
 
     @staticmethod
-    def _levels(template: list[str | None] | None, strength: Sequence[float | None] | None) -> list[float]:
-        """Noise level that each segment starts from."""
-        if template is None:
-            if strength is not None:
-                raise ValueError("strength needs segments")
-            return []
-        if strength is not None and len(strength) != len(template):
-            raise ValueError(f"strength has {len(strength)} entries for {len(template)} segments")
-        wanted = strength or [None] * len(template)
-        levels = [1.0 if text is None else float(level or 0) for text, level in zip(template, wanted, strict=True)]
+    def _template(
+        num_segments: int | None,
+        segments: Sequence[str | None] | None,
+        start: Sequence[str],
+        end: Sequence[str],
+        strength: Sequence[float | None] | None,
+    ) -> Template:
+        """Check what is given and what is to be written."""
+        if num_segments is not None and not 1 <= num_segments <= MAX_SEGMENTS:
+            raise ValueError(f"num_segments is {num_segments}; it must be between 1 and {MAX_SEGMENTS}")
+        if segments is not None and (start or end):
+            raise ValueError("give either segments, or start and end")
+        if segments is None and strength is not None:
+            raise ValueError("strength needs segments")
+        head: list[str | None] = list(start) if segments is None else list(segments)
+        for text in (*head, *end):
+            if text is not None:
+                check_text(text, "a given segment")
+        given = len(head) + len(end)
+        if segments is not None and num_segments is None:
+            num_segments = given
+        if given > MAX_SEGMENTS or num_segments == 0:
+            raise ValueError(f"segments has {given} entries; it must have between 1 and {MAX_SEGMENTS}")
+        if num_segments is not None:
+            if num_segments < given:
+                raise ValueError(f"num_segments is {num_segments}, fewer than the {given} segments given")
+            head += [None] * (num_segments - given)
+        if strength is not None and len(strength) != len(head):
+            raise ValueError(f"strength has {len(strength)} entries for {len(head)} segments")
+        wanted = strength or [None] * len(head)
+        levels = [1.0 if text is None else float(level or 0) for text, level in zip(head, wanted, strict=True)]
         if not all(0 <= level <= 1 for level in levels):
             raise ValueError(f"strength must be between 0 and 1; got {list(wanted)}")
-        return levels
+        if num_segments is not None and not any(levels):
+            raise ValueError("every segment is given; leave at least one to write (None) or give it a strength")
+        return Template(head, list(end), levels, num_segments)
 
     def _prompt(self, title: str | None, keywords: Sequence[str], start: Sequence[str]) -> list[int]:
         """Token ids of the condition: the title, else keywords, else the first lines, else nothing."""

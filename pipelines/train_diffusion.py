@@ -142,7 +142,7 @@ def train_diffusion(
         condition_encoder = load_component(ConditionEncoder, Path(resolve(init)) / "condition_encoder")
         shape = (encoder.config.num_latents, encoder.config.latent_dim)
         if shape != (denoiser.config.num_latents, denoiser.config.latent_dim):
-            raise ValueError(f"{init} denoises other latents than the {shape[0]} of width {shape[1]} of {representation}")
+            raise ValueError(f"{init} denoises other latents than the {shape[0]} x {shape[1]} of {representation}")
         denoiser.register_to_config(encoder_fingerprint=encoder.fingerprint())
     encoder.to(accelerator.device)
     folder.mkdir(parents=True, exist_ok=True)

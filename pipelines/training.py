@@ -138,6 +138,7 @@ def fit(
     def checkpoint_now() -> None:
         if not accelerator.is_main_process:
             return
+        finite_losses(sums, step)  # a checkpoint of broken weights would replace the last good one
         tensors = {
             "model": module_tensors(objective),
             "optimizer": optimizer_tensors(getattr(optimizer, "optimizer", optimizer)),
@@ -147,6 +148,7 @@ def fit(
         save_checkpoint(folder, step, tensors, {"total_steps": total_steps, "seconds": seconds})
 
     losses: dict[str, float] = {}
+    sums: dict[str, Tensor] = {}
     progress = tqdm(total=total_steps, initial=step, unit="step", disable=not accelerator.is_local_main_process)
     started, segments = time.perf_counter(), 0
     window_start = started
@@ -157,7 +159,7 @@ def fit(
         rate = learning_rate(step, total_steps, loop)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        sums: dict[str, Tensor] = {}
+        sums = {}
         for micro in range(loop.accumulate):
             batch = batch_at(step * loop.accumulate + micro).to(accelerator.device)
             segments += count(batch)
@@ -185,9 +187,7 @@ def fit(
             started = now
             checkpoint_now()  # from here on the schedule is fixed, whatever happens
         if step % loop.log_every == 0 or step == total_steps:
-            losses = {name: float(value) for name, value in sums.items()}
-            if not all(math.isfinite(value) for value in losses.values()):
-                raise ValueError(f"the loss is not finite at step {step} ({losses}); lower loop.learning_rate")
+            losses = finite_losses(sums, step)
             rate_segments = segments / (now - window_start)
             progress.set_postfix(loss=f"{losses['loss']:.3f}", segments_s=f"{rate_segments:.0f}")
             if metrics is not None:
@@ -215,6 +215,18 @@ def fit(
                 target.copy_(source)
     objective.eval()
     return {"step": step, "total_steps": total_steps, "seconds": seconds, **losses}
+
+
+def finite_losses(sums: dict[str, Tensor], step: int) -> dict[str, float]:
+    """The losses of a step as numbers.
+
+    Raises:
+        ValueError: one of them is not finite.
+    """
+    losses = {name: float(value) for name, value in sums.items()}
+    if not all(math.isfinite(value) for value in losses.values()):
+        raise ValueError(f"the loss is not finite at step {step} ({losses}); lower loop.learning_rate")
+    return losses
 
 
 def seed_step(seed: int, step: int, rank: int) -> None:

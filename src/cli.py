@@ -284,15 +284,6 @@ def generate(
     if title is not None and keywords is not None:
         raise ValueError("give either a title or --keywords, not both")
     words = [word.strip() for word in (keywords or "").split(",") if word.strip()]
-    template: dict[str, Any] = {"start": start or [], "num_segments": segments}
-    if end:
-        given = len(start or []) + len(end)
-        total = segments or given + max(1, 5 - given)
-        if total <= given:
-            raise ValueError(
-                f"--segments is {total}, but --start and --end give {given} already; nothing is left to write"
-            )
-        template = {"segments": [*(start or []), *[None] * (total - given), *end]}
     if seed is None:
         seed = int.from_bytes(os.urandom(4), "big")
     if seed + num > MAX_SEED:
@@ -303,7 +294,9 @@ def generate(
         count = min(batch_size, num - first)
         stories = pipeline(
             title,
-            **template,
+            segments,
+            start=_sentences(start, "--start"),
+            end=_sentences(end, "--end"),
             keywords=words,
             num_stories=count,
             num_inference_steps=steps,
@@ -328,6 +321,18 @@ def generate(
     if not as_json:
         seeds = f"seed {seed}" if num == 1 else f"seeds {seed} to {seed + num - 1}"
         _say(f"{seeds}, {seconds:.2f} s, {calls} denoiser calls")
+
+
+def _sentences(texts: list[str] | None, option: str) -> list[str]:
+    """What the user gave as sentences; spaCy is loaded only when there is something to cut."""
+    if not texts:
+        return []
+    if not all(text.strip() for text in texts):
+        raise ValueError(f"{option} is empty; give some text or leave it out")
+    from .encoders import SentenceSegmenter
+
+    segmenter = SentenceSegmenter()
+    return [segment.text for text in texts for segment in segmenter(text)]
 
 
 def _print_json(value: Any) -> None:
@@ -503,7 +508,7 @@ def story_model(
     with _interruptible(out):
         from .pipelines.driver import build_story_model
 
-        build_story_model(config, data, out, set_ or [])
+        build_story_model(config, data, out, set_ or [], say=_say)
 
 
 # --- measuring

@@ -253,7 +253,10 @@ def test_damaged_weights(run: Run, broken_model: Path, command: str, weights: st
 @pytest.mark.parametrize("missing", ["model_index.json", "denoiser/config.json", "tokenizer"])
 def test_missing_parts_of_a_model(run: Run, broken_model: Path, missing: str) -> None:
     path = broken_model / missing
-    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
     assert str(broken_model) in run("generate", "--model", broken_model).error
 
 

@@ -64,7 +64,10 @@ def test_neighbours_are_in_reading_order():
 def test_neighbours_end_with_the_document():
     latents, mask = grid(2, 3)
     _, seen = neighbours(latents, mask, 1)
-    assert seen.tolist() == [[[False, True], [True, False], [False, False]], [[False, True], [True, True], [True, False]]]
+    assert seen.tolist() == [
+        [[False, True], [True, False], [False, False]],
+        [[False, True], [True, True], [True, False]],
+    ]
 
 
 def test_window_zero_is_the_lone_segment():
@@ -181,8 +184,7 @@ def ending(decoder: SegmentDecoder, rows: tuple[Tensor, Tensor]) -> SegmentDecod
     """The decoder with the end token that ends rows at the most different places."""
     ids = decoder.generate(*rows)
     places = {
-        token: len({row.index(token) for row in ids.tolist() if token in row})
-        for token in range(3, TEXT["vocab_size"])
+        token: len({row.index(token) for row in ids.tolist() if token in row}) for token in range(3, TEXT["vocab_size"])
     }
     other = make(eos_token_id=max(places, key=lambda token: places[token]))
     other.load_state_dict(decoder.state_dict())

@@ -202,7 +202,9 @@ def test_velocity_and_sample_mean_the_same():
     denoiser = make(prediction="velocity", trained=False)
     values = inputs(4)
     clean, noise = torch.randn(2, 1, 4, NUM_LATENTS, LATENT_DIM)
-    alpha, sigma = (s[..., None, None] for s in (values["log_snr"].sigmoid().sqrt(), (-values["log_snr"]).sigmoid().sqrt()))
+    alpha, sigma = (
+        s[..., None, None] for s in (values["log_snr"].sigmoid().sqrt(), (-values["log_snr"]).sigmoid().sqrt())
+    )
     values["latents"] = alpha * clean + sigma * noise
     velocity = alpha * noise - sigma * clean
     denoiser.output.register_forward_hook(lambda _m, _i, out: velocity.reshape(out.shape))

@@ -108,7 +108,9 @@ def test_fingerprint_changes_with_every_tensor(encoder):
     assert {"latent_mean", "latent_std"} <= encoder.state_dict().keys()
 
 
-@pytest.mark.parametrize("change", [{"max_tokens": 21}, {"std_floor": 0.2}, {"text_config": {**TEXT, "dropout_rate": 0.2}}])
+@pytest.mark.parametrize(
+    "change", [{"max_tokens": 21}, {"std_floor": 0.2}, {"text_config": {**TEXT, "dropout_rate": 0.2}}]
+)
 def test_fingerprint_changes_with_the_configuration(change):
     assert make().fingerprint() == make().fingerprint()
     assert make(**change).fingerprint() != make().fingerprint()

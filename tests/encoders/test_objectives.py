@@ -52,7 +52,8 @@ def test_hard_negatives_raise_the_loss_and_the_closest_most():
     anchor = torch.randn(8, 3, 16)
     positive = anchor + 0.3 * torch.randn(8, 3, 16)
     plain, far, near = (
-        info_nce(anchor, positive, hard, 0.1) for hard in (None, torch.randn(8, 3, 16), anchor + 0.1 * torch.randn(8, 3, 16))
+        info_nce(anchor, positive, hard, 0.1)
+        for hard in (None, torch.randn(8, 3, 16), anchor + 0.1 * torch.randn(8, 3, 16))
     )
     assert plain < far < near
 

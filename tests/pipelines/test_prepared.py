@@ -65,7 +65,7 @@ def test_documents_keep_order_titles_and_tokens(corpus, tokenizer):
 
 
 def test_keywords_are_of_their_document(corpus, tokenizer):
-    words = [{tokenizer.decode(corpus.keywords[int(k)]).strip() for k in corpus.document_keywords[d]} for d in range(3)]
+    words = [{tokenizer.decode(corpus.keywords[int(k)].tolist()).strip() for k in corpus.document_keywords[d]} for d in range(3)]
     assert "park" in words[0] and "rain" in words[1] and "books" in words[2]
     assert all(words)
 
@@ -112,5 +112,5 @@ def test_damaged_file(corpus, tmp_path, damage):
         from safetensors.numpy import save_file
 
         save_file({"segments": np.zeros(3, dtype=np.int32)}, file)
-    with pytest.raises(ValueError, match="is damaged .*delete the folder and prepare again"):
+    with pytest.raises(ValueError, match=r"is damaged .*delete the folder and prepare again"):
         PreparedCorpus.load(tmp_path)

@@ -34,7 +34,9 @@ def reloaded(tokenizer, tmp_path_factory) -> PreTrainedTokenizerFast:
     return load_tokenizer(folder)
 
 
-@given(st.lists(st.one_of(st.text(max_size=30), st.sampled_from([*SPECIAL_TOKENS, " ", "kite"])), max_size=4).map("".join))
+@given(
+    st.lists(st.one_of(st.text(max_size=30), st.sampled_from([*SPECIAL_TOKENS, " ", "kite"])), max_size=4).map("".join)
+)
 @example("e\u0301 \ufb01  x\u00a0\U0001f469\u200d\U0001f680 \u202e\0\ufeff")
 @example("x" + "".join(SPECIAL_TOKENS))
 @settings(max_examples=150, deadline=None)
@@ -72,10 +74,13 @@ def test_conditions_start_with_their_kind(tokenizer):
     assert len({row[0] for row in rows.values()}) == 3
     assert all(row[1:] == body for row in rows.values())
     assert rows["title"][0] == tokenizer.convert_tokens_to_ids("<title>") < len(SPECIAL_TOKENS)
-    assert condition_tokens(tokenizer, "title", "Tom saw a kite. " * 9, 5) == [
-        rows["title"][0],
-        *token_lists(tokenizer, ["Tom saw a kite. " * 9])[0],
-    ][:5]
+    assert (
+        condition_tokens(tokenizer, "title", "Tom saw a kite. " * 9, 5)
+        == [
+            rows["title"][0],
+            *token_lists(tokenizer, ["Tom saw a kite. " * 9])[0],
+        ][:5]
+    )
     with pytest.raises(ValueError, match="condition kind is 'mood'; known kinds: title, keywords, start"):
         condition_tokens(tokenizer, "mood", "sad", 32)
 

@@ -1,0 +1,364 @@
+"""The diffusion stage: batches of latents, what is drawn per example, gradients, and resume."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from segdiff.configs.schema import ConditionConfig, DiffusionConfig
+from segdiff.encoders import SegmentEncoder
+from segdiff.pipelines.batches import DocumentSampler
+from segdiff.pipelines.corpus import Document
+from segdiff.pipelines.diffusion import DiffusionObjective
+from segdiff.pipelines.latent_batches import ConditionDrawer, LatentBatch, latent_batch
+from segdiff.pipelines.loading import load_representation
+from segdiff.pipelines.prepared import PreparedCorpus, prepare
+from segdiff.pipelines.story import StoryPipeline
+from segdiff.pipelines.tokenization import CONDITION_KINDS, detokenize
+from segdiff.pipelines.train_diffusion import build, cached_latents, train_diffusion
+from segdiff.pipelines.training import fit
+
+CONDITION = {"text_config": {"d_model": 16, "num_layers": 1, "num_heads": 2, "d_kv": 8, "d_ff": 32}, "max_tokens": 24}
+DENOISER = {"width": 32, "num_layers": 2, "num_heads": 2, "dropout": 0.0}
+DOCUMENTS = [
+    Document(("Tom got a kite.", "It flew high.", "He was happy."), "The kite"),
+    Document(tuple(f"Line number {index} of a long text." for index in range(9))),
+    Document(("Anna baked bread.", "It burned."), "Bread"),
+]
+
+
+@pytest.fixture(scope="module")
+def model(tiny_model_dir) -> tuple[SegmentEncoder, PreTrainedTokenizerFast]:
+    encoder, _, tokenizer = load_representation(tiny_model_dir)
+    return encoder, tokenizer
+
+
+@pytest.fixture(scope="module")
+def corpus(model) -> PreparedCorpus:
+    return prepare(DOCUMENTS, [], model[1], max_tokens=40)
+
+
+@pytest.fixture(scope="module")
+def latents(corpus) -> Tensor:
+    return torch.randn(len(corpus.segments), 2, 8, generator=torch.Generator().manual_seed(0)).half()
+
+
+def drawer(corpus: PreparedCorpus, tokenizer: PreTrainedTokenizerFast, **options: Any) -> ConditionDrawer:
+    return ConditionDrawer(corpus, tokenizer, ConditionConfig(**{"max_tokens": 24, "dropout": 0.0, **options}))
+
+
+# ----------------------------------------------------------------------------------------------- batches
+
+
+def test_places_counts_and_latents_of_windows(model, corpus, latents):
+    windows = [(1, 3, 4), (0, 0, 3), (2, 0, 2), (1, 0, 4)]
+    batch = latent_batch(corpus, latents, windows, drawer(corpus, model[1]), 6, np.random.default_rng(0))
+    assert batch.segment_mask.sum(1).tolist() == [4, 3, 2, 4]
+    before = [row[mask].tolist() for row, mask in zip(batch.before, batch.segment_mask, strict=True)]
+    after = [row[mask].tolist() for row, mask in zip(batch.after, batch.segment_mask, strict=True)]
+    assert before == [[3, 4, 5, 6], [0, 1, 2], [0, 1], [0, 1, 2, 3]]
+    assert after == [[5, 4, 3, 2], [2, 1, 0], [1, 0], [8, 7, 6, 5]]
+    assert batch.count.tolist() == [0, 3, 2, 0]  # a window of a longer text does not teach its length
+    rows = [3 + 3 + index for index in range(4)] + [0, 1, 2] + [12, 13] + [3 + index for index in range(4)]
+    assert torch.equal(batch.latents[batch.segment_mask], latents[rows].float())
+    assert not batch.latents[~batch.segment_mask].any()
+
+
+def test_texts_longer_than_the_count_head_do_not_teach_it(model, corpus, latents):
+    windows = [(1, 0, 9), (0, 0, 3)]
+    draw = drawer(corpus, model[1])
+    assert latent_batch(corpus, latents, windows, draw, 9, np.random.default_rng(0)).count.tolist() == [9, 3]
+    assert latent_batch(corpus, latents, windows, draw, 8, np.random.default_rng(0)).count.tolist() == [0, 3]
+
+
+def draws(
+    corpus: PreparedCorpus, tokenizer: PreTrainedTokenizerFast, window: tuple, count: int, **options: Any
+) -> dict:
+    """Kind -> the texts drawn for it."""
+    draw = drawer(corpus, tokenizer, **options)
+    kinds = {tokenizer.convert_tokens_to_ids(f"<{kind}>"): kind for kind in CONDITION_KINDS}
+    found: dict[str, list[str]] = {}
+    rng = np.random.default_rng(0)
+    for _ in range(count):
+        row = draw(window, rng)
+        kind = kinds[int(row[0])] if len(row) else "nothing"
+        found.setdefault(kind, []).append(
+            detokenize(tokenizer, torch.tensor([row[1:].tolist()]))[0] if len(row) else ""
+        )
+    return found
+
+
+def test_all_kinds_of_condition_are_drawn(model, corpus):
+    found = draws(corpus, model[1], (0, 0, 3), 2000, title=0.4, keywords=0.3, start=0.2, nothing=0.1, max_tokens=60)
+    shares = {kind: len(texts) / 2000 for kind, texts in found.items()}
+    assert shares == pytest.approx({"title": 0.4, "keywords": 0.3, "start": 0.2, "nothing": 0.1}, abs=0.04)
+    assert set(found["title"]) == {"The kite"}
+    assert set(found["start"]) == {"Tom got a kite."}  # half of the window at most
+    words = {word for text in found["keywords"] for word in text.split(", ")}
+    assert {"kite", "happy"} <= words
+    assert {text.count(", ") for text in found["keywords"]} >= {0, 1}
+    assert len(set(found["keywords"])) > 3
+
+
+def test_what_a_text_does_not_have_is_not_drawn(model, corpus):
+    found = draws(corpus, model[1], (1, 4, 4), 300, max_tokens=60)
+    assert "title" not in found
+    assert set(found["start"]) == {
+        "Line number 4 of a long text.",
+        "Line number 4 of a long text. Line number 5 of a long text.",
+    }
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5, 1.0])
+def test_condition_dropout_is_drawn_per_example(model, corpus, latents, dropout):
+    draw = drawer(corpus, model[1], title=1.0, keywords=0.0, start=0.0, nothing=1e-9, dropout=dropout)
+    batch = latent_batch(corpus, latents, [(0, 0, 3)] * 400, draw, 6, np.random.default_rng(0))
+    empty = batch.condition_mask.sum(1) == 0
+    assert abs(float(empty.float().mean()) - dropout) < 0.08
+    assert not batch.condition_ids[empty].any()
+
+
+def test_conditions_are_cut(model, corpus):
+    draw = drawer(corpus, model[1], max_tokens=3)
+    rng = np.random.default_rng(0)
+    assert max(len(draw((1, 0, 9), rng)) for _ in range(50)) == 3
+
+
+# --------------------------------------------------------------------------------------------- objective
+
+
+def make(model: tuple[SegmentEncoder, PreTrainedTokenizerFast], **options: Any) -> DiffusionObjective:
+    """An objective whose denoiser has left its start at zero."""
+    torch.manual_seed(0)
+    given: dict[str, Any] = {"condition": CONDITION, "denoiser": DENOISER, **options}
+    config = DiffusionConfig.model_validate(given)
+    denoiser, condition_encoder = build(config, *model)
+    for layer in (denoiser.modulation, denoiser.output):
+        torch.nn.init.normal_(layer.weight, std=0.1)
+    return DiffusionObjective(denoiser, condition_encoder, config).eval()
+
+
+@pytest.fixture(scope="module")
+def batch(model, corpus, latents) -> LatentBatch:
+    windows = [(0, 0, 3), (1, 2, 6), (2, 0, 2)] * 8
+    return latent_batch(corpus, latents, windows, drawer(corpus, model[1]), 12, np.random.default_rng(0))
+
+
+def test_every_weight_has_a_gradient(model, batch):
+    objective = make(model)
+    torch.manual_seed(0)
+    losses = objective(batch)
+    losses["loss"].backward()
+    without = [name for name, p in objective.named_parameters() if p.grad is None or not p.grad.any()]
+    assert without == []
+    torch.testing.assert_close(losses["loss"], losses["denoising"] + objective.config.count_weight * losses["count"])
+
+
+@pytest.mark.parametrize(("term", "reached"), [("denoising", "denoiser.output"), ("count", "denoiser.count_head")])
+def test_each_term_reaches_its_part_and_the_condition_encoder(model, batch, term, reached):
+    objective = make(model)
+    torch.manual_seed(0)
+    objective(batch)[term].backward()
+    touched = {name for name, p in objective.named_parameters() if p.grad is not None and p.grad.any()}
+    assert any(name.startswith(reached) for name in touched)
+    assert any(name.startswith("condition_encoder.text_encoder") for name in touched)
+    assert any(name.startswith("denoiser.count_head") for name in touched) == (term == "count")
+
+
+def test_no_count_weight_no_count_gradient(model, batch):
+    objective = make(model, count_weight=0.0)
+    objective(batch)["loss"].backward()
+    gradients = [parameter.grad for parameter in objective.denoiser.count_head.parameters()]
+    assert all(gradient is None or not gradient.any() for gradient in gradients)
+
+
+@torch.no_grad()
+def test_count_loss_is_the_cross_entropy_of_known_lengths(model, batch, monkeypatch):
+    objective = make(model)
+    sure = torch.full((len(batch.count), 12), -50.0)
+    sure[torch.arange(len(batch.count)), (batch.count - 1).clamp_min(0)] = 50.0
+    sure[batch.count == 0] = 0.0  # wrong where the length is not known: does not matter
+    monkeypatch.setattr(objective.denoiser, "count_logits", lambda *_: sure)
+    assert float(objective(batch)["count"]) == pytest.approx(0.0, abs=1e-5)
+    monkeypatch.setattr(objective.denoiser, "count_logits", lambda *_: sure.roll(1, dims=1))
+    assert float(objective(batch)["count"]) == pytest.approx(100.0, rel=1e-3)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_self_conditioning_is_drawn_per_example(model, batch, share):
+    objective = make(model, self_conditioning=share)
+    earlier: list[Tensor | None] = []
+    hook = objective.denoiser.register_forward_pre_hook(
+        lambda _m, inputs: earlier.append(inputs[8] if len(inputs) > 8 else None)
+    )
+    shares = []
+    for seed in range(10):
+        torch.manual_seed(seed)
+        earlier.clear()
+        objective(batch)
+        if share == 0:
+            assert earlier == [None]
+        else:
+            first, second = earlier
+            assert first is None and second is not None
+            shares.append(float(second.flatten(1).any(1).float().mean()))
+    hook.remove()
+    if share == 0.5:
+        assert all(0 < value < 1 for value in shares), "drawn per batch, not per example"
+        assert np.mean(shares) == pytest.approx(0.5, abs=0.12)
+    elif share == 1:
+        assert shares == [1.0] * 10
+
+
+@torch.no_grad()
+def test_levels_and_given_segments_reach_the_denoiser(model, batch):
+    objective = make(model, levels={"share_given": 0.5, "share_independent": 0.2}, self_conditioning=0.0)
+    calls: list[tuple] = []
+    hook = objective.denoiser.register_forward_pre_hook(lambda _m, inputs: calls.append(inputs))
+    torch.manual_seed(0)
+    objective(batch)
+    hook.remove()
+    noised, log_snr, segment_mask, clean_mask, before, after, *_ = calls[0]
+    assert clean_mask.any() and torch.equal(noised[clean_mask], batch.latents[clean_mask])
+    noisy = segment_mask & ~clean_mask
+    assert not torch.isclose(noised[noisy], batch.latents[noisy]).all(-1).all(-1).any()
+    assert len(log_snr[:, 0].unique()) == len(log_snr)
+    assert torch.equal(before, batch.before) and torch.equal(after, batch.after)
+
+
+def test_loss_falls_on_ten_examples(model, corpus, latents, tmp_path):
+    objective = make(model)
+    windows = [(0, 0, 3), (1, 0, 5), (2, 0, 2)]  # ten segments
+    ten = latent_batch(corpus, latents, windows, drawer(corpus, model[1]), 12, np.random.default_rng(0))
+    loop = DiffusionConfig.model_validate(
+        {"loop": {"max_steps": 150, "warmup_steps": 5, "learning_rate": 5e-3, "log_every": 1}}
+    ).loop
+    fit(objective, lambda _: ten, loop, tmp_path, Accelerator(), lambda _: 10)
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    for term in ("denoising", "count"):
+        first, last = ([line[term] for line in part] for part in (lines[:10], lines[-10:]))
+        assert np.mean(last) < 0.6 * np.mean(first), term
+
+
+# ------------------------------------------------------------------------------------------------- cache
+
+
+def test_latents_are_cached_for_one_encoder(model, corpus, tmp_path, monkeypatch):
+    encoder, _ = model
+    file = tmp_path / "latents.safetensors"
+    first = cached_latents(encoder, corpus, file)
+    assert first.dtype == torch.float16 and first.shape == (len(corpus.segments), 2, 8)
+    used = {"count": 0}
+    encode = SegmentEncoder.forward
+
+    def counted(self, *inputs):
+        used["count"] += 1
+        return encode(self, *inputs)
+
+    monkeypatch.setattr(SegmentEncoder, "forward", counted)
+    assert torch.equal(cached_latents(encoder, corpus, file), first) and used["count"] == 0
+    file.write_bytes(file.read_bytes()[:-5])  # cut short by a kill
+    assert torch.equal(cached_latents(encoder, corpus, file), first) and used["count"] > 0
+    other = SegmentEncoder.from_config(encoder.config).eval()
+    assert not torch.equal(cached_latents(other, corpus, file), first)
+
+
+# ------------------------------------------------------------------------------------------------- stage
+
+
+class Killed(Exception):
+    pass
+
+
+def stage(tiny_model_dir: Path, tiny_corpus: Path, **loop: Any) -> DiffusionConfig:
+    defaults = {"max_steps": 12, "warmup_steps": 3, "batch_documents": 8, "checkpoint_every": 4, "log_every": 1}
+    data = {"train": [str(tiny_corpus)], "valid": [str(tiny_corpus)], "vocab_size": 320, "max_segments": 6}
+    options: dict[str, Any] = {"representation": str(tiny_model_dir), "data": data, "ema_decay": 0.8}
+    options |= {"condition": CONDITION, "denoiser": {**DENOISER, "dropout": 0.1}, "loop": {**defaults, **loop}}
+    return DiffusionConfig.model_validate(options)
+
+
+def losses(folder: Path) -> list[dict[str, float]]:
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in line.items() if k not in ("seconds", "segments_per_second")} for line in lines]
+
+
+@pytest.fixture(scope="module")
+def whole_run(tiny_model_dir, tiny_corpus, tmp_path_factory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("diffusion") / "run"
+    train_diffusion(stage(tiny_model_dir, tiny_corpus), folder)
+    return folder
+
+
+def test_stage_writes_a_pipeline(whole_run):
+    pipeline = StoryPipeline.from_pretrained(whole_run / "model")
+    assert pipeline.denoiser.config.encoder_fingerprint == pipeline.encoder.fingerprint()
+    assert pipeline.denoiser.config.max_count == 6
+    story = pipeline("A kite", num_inference_steps=2)[0]
+    assert 1 <= len(story.segments) <= 6
+    result = json.loads((whole_run / "result.json").read_text())
+    assert result["metrics"]["step"] == 12 and {"valid_denoising", "valid_count"} <= result["metrics"].keys()
+
+
+def test_resume_after_a_kill_is_bit_identical(whole_run, tiny_model_dir, tiny_corpus, tmp_path, monkeypatch):
+    draw = DocumentSampler.__call__
+
+    def killed(self, step):
+        if step == 9:
+            raise Killed
+        return draw(self, step)
+
+    monkeypatch.setattr(DocumentSampler, "__call__", killed)
+    with pytest.raises(Killed):
+        train_diffusion(stage(tiny_model_dir, tiny_corpus), tmp_path / "run")
+    assert (tmp_path / "run" / "checkpoint-8").is_dir() and not (tmp_path / "run" / "model").exists()
+    monkeypatch.undo()
+    train_diffusion(stage(tiny_model_dir, tiny_corpus), tmp_path / "run")
+    assert losses(tmp_path / "run") == losses(whole_run)
+    for part in ("denoiser", "condition_encoder"):
+        name = f"model/{part}/diffusion_pytorch_model.safetensors"
+        assert (tmp_path / "run" / name).read_bytes() == (whole_run / name).read_bytes(), part
+
+
+def test_fine_tuning_starts_from_the_given_denoiser(whole_run, tiny_model_dir, tiny_corpus, tmp_path):
+    config = stage(tiny_model_dir, tiny_corpus, max_steps=2, learning_rate=1e-9)
+    train_diffusion(config, tmp_path / "run", init=str(whole_run / "model"))
+    old, new = (StoryPipeline.from_pretrained(f / "model").denoiser for f in (whole_run, tmp_path / "run"))
+    for name, tensor in old.state_dict().items():
+        torch.testing.assert_close(new.state_dict()[name], tensor, rtol=0, atol=1e-6)
+
+
+def test_no_representation(tiny_corpus, tmp_path):
+    with pytest.raises(ValueError, match="no representation: give --representation FOLDER"):
+        train_diffusion(DiffusionConfig.model_validate({"data": {"train": [str(tiny_corpus)]}}), tmp_path)
+
+
+def other_representation(tiny_model_dir: Path, folder: Path, **change: Any) -> Path:
+    """The tiny representation with another encoder."""
+    encoder, decoder, tokenizer = load_representation(tiny_model_dir)
+    encoder = SegmentEncoder.from_config({**encoder.config, **change})
+    for name, part in {"encoder": encoder, "decoder": decoder, "tokenizer": tokenizer}.items():
+        part.save_pretrained(folder / name)
+    return folder
+
+
+def test_denoiser_goes_on_to_another_representation_of_its_shape(whole_run, tiny_model_dir, tiny_corpus, tmp_path):
+    other = other_representation(tiny_model_dir, tmp_path / "other")
+    config = stage(other, tiny_corpus, max_steps=2)
+    train_diffusion(config, tmp_path / "run", init=str(whole_run / "model"))
+    pipeline = StoryPipeline.from_pretrained(tmp_path / "run" / "model")
+    recorded = pipeline.denoiser.config.encoder_fingerprint
+    assert recorded == load_representation(other)[0].fingerprint() != load_representation(tiny_model_dir)[0].fingerprint()
+
+
+def test_denoiser_of_other_latents_is_refused(whole_run, tiny_model_dir, tiny_corpus, tmp_path):
+    other = other_representation(tiny_model_dir, tmp_path / "other", num_latents=3)
+    with pytest.raises(ValueError, match="denoises other latents than the 3 of width 8"):
+        train_diffusion(stage(other, tiny_corpus), tmp_path / "run", init=str(whole_run / "model"))

@@ -1,0 +1,303 @@
+"""StoryPipeline: reproducible, faithful to what is given, swappable, and clear about what it cannot do."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from diffusers import (
+    DDIMScheduler,
+    DPMSolverMultistepScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    UniPCMultistepScheduler,
+)
+from safetensors.torch import load_file, save_file
+
+from segdiff import SegmentEncoder, StoryPipeline
+from segdiff.pipelines.saving import save_pipeline
+
+COSINE: dict[str, Any] = {"beta_schedule": "squaredcos_cap_v2"}
+SCHEDULERS = {
+    "ddim": lambda: DDIMScheduler(clip_sample=False, prediction_type="epsilon", **COSINE),
+    "dpm": lambda: DPMSolverMultistepScheduler(prediction_type="sample", **COSINE),
+    "sde": lambda: DPMSolverMultistepScheduler(prediction_type="sample", algorithm_type="sde-dpmsolver++", **COSINE),
+    "unipc": lambda: UniPCMultistepScheduler(prediction_type="v_prediction", **COSINE),
+    "flow": lambda: FlowMatchEulerDiscreteScheduler(shift=3.0),
+}
+FAST = {"num_inference_steps": 4}
+
+
+@pytest.fixture(scope="module")
+def pipeline(tiny_model_dir) -> StoryPipeline:
+    """The tiny pipeline with a decoder that writes something: a fresh one repeats its first token."""
+    pipeline = StoryPipeline.from_pretrained(tiny_model_dir)
+    pipeline.set_progress_bar_config(disable=True)
+    transformer = pipeline.decoder.transformer
+    with torch.no_grad():
+        transformer.embed_tokens.weight.mul_(0.05)
+        transformer.embed_tokens.weight[:6] = 0  # special tokens are not written
+        transformer.final_layer_norm.weight.mul_(100)
+        transformer.block[0].layer[1].EncDecAttention.o.weight.mul_(20)
+        transformer.block[0].layer[2].DenseReluDense.wo.weight.mul_(8)
+    return pipeline
+
+
+def with_scheduler(pipeline: StoryPipeline, scheduler: Any) -> StoryPipeline:
+    return StoryPipeline(**{**pipeline.components, "scheduler": scheduler})
+
+
+# ---------------------------------------------------------------------------------------- reproducible
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+@pytest.mark.parametrize("options", [{}, {"num_segments": 4, "temperature": 1.0}, {"start": ["Tom had a kite."]}])
+def test_same_seed_same_text_in_any_batch(pipeline, scheduler, options):
+    writer = with_scheduler(pipeline, SCHEDULERS[scheduler]())
+    together = writer("A kite", num_stories=6, seed=3, **FAST, **options)
+    assert [story.seed for story in together] == [3, 4, 5, 6, 7, 8]
+    assert len({story.text for story in together}) > 3 and all(story.text for story in together)
+    if not options:
+        assert len({len(story.segments) for story in together}) > 1  # of different widths in one batch
+    for batch_size in (1, 4):
+        apart = writer("A kite", num_stories=6, seed=3, batch_size=batch_size, **FAST, **options)
+        assert [story.segments for story in apart] == [story.segments for story in together]
+    assert writer("A kite", seed=5, **FAST, **options)[0].segments == together[2].segments
+
+
+def test_global_random_state_does_not_matter(pipeline):
+    torch.manual_seed(0)
+    first = pipeline("A kite", temperature=1.0, **FAST)[0]
+    torch.manual_seed(1)
+    assert pipeline("A kite", temperature=1.0, **FAST)[0].segments == first.segments
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"title": "The boat"},
+        {"title": None},
+        {"title": None, "keywords": ["boat", "sea"]},
+        {"seed": 1},
+        {"guidance_scale": 5.0},
+        {"temperature": 3.0},
+        {"num_inference_steps": 2},
+        {"start": ["Tom had a kite."]},
+    ],
+    ids=str,
+)
+def test_every_argument_changes_the_story(pipeline, change):
+    base = {"title": "A kite", "num_segments": 5, **FAST}
+    assert pipeline(**base)[0].segments != pipeline(**{**base, **change})[0].segments
+
+
+def test_story(pipeline):
+    story = pipeline("A kite", num_segments=3, **FAST)[0]
+    assert len(story.segments) == 3 and story.title == "A kite" and story.seconds > 0
+    assert story.denoiser_calls == 4
+    assert str(story) == story.text == " ".join(story.segments)
+
+
+@pytest.mark.parametrize(("options", "count"), [({"num_segments": 1}, 1), ({"num_segments": 64}, 64)])
+def test_number_of_segments(pipeline, options, count):
+    assert len(pipeline(**options, **FAST)[0].segments) == count
+
+
+def test_the_model_chooses_how_many(pipeline):
+    counts = {len(story.segments) for story in pipeline("A kite", num_stories=30, num_inference_steps=1)}
+    assert len(counts) > 2 and counts <= set(range(1, 7))
+
+
+def test_guidance_of_one_runs_one_pass(pipeline):
+    sizes: list[int] = []
+    hook = pipeline.denoiser.register_forward_pre_hook(lambda _m, inputs: sizes.append(inputs[0].shape[0]))
+    pipeline("A kite", num_segments=2, guidance_scale=1.0, **FAST)
+    pipeline("A kite", num_segments=2, guidance_scale=1.5, **FAST)
+    hook.remove()
+    assert sizes == [1] * 4 + [2] * 4
+
+
+def test_callback_sees_every_step(pipeline):
+    seen: list[tuple[int, tuple]] = []
+
+    def watch(step: int, latents: torch.Tensor) -> None:
+        seen.append((step, tuple(latents.shape)))
+
+    pipeline("A kite", num_segments=3, num_stories=2, callback_on_step_end=watch, **FAST)
+    assert seen == [(step, (2, 3, 2, 8)) for step in range(4)]
+
+
+# ---------------------------------------------------------------------------------------------- given
+
+
+GIVEN = ["  two  spaces\tand a tab ", "e\u0301 \U0001f469\u200d\U0001f680 </s>", "Tom."]
+
+
+@pytest.mark.parametrize("strength", [None, [0.0] * 5, [None] * 5, [0, None, 0.0, 1.0, None]])
+def test_given_segments_come_back_byte_for_byte(pipeline, strength):
+    segments = [GIVEN[0], None, GIVEN[1], None, GIVEN[2]]
+    for story in pipeline(segments=segments, strength=strength, num_stories=3, **FAST):
+        assert [story.segments[index] for index in (0, 2, 4)] == GIVEN
+        assert story.segments[1] and story.segments[3]
+
+
+def test_start_is_the_first_segments(pipeline):
+    story = pipeline(start=GIVEN, num_segments=4, **FAST)[0]
+    assert story.segments[:3] == GIVEN and len(story.segments) == 4
+    assert len(pipeline(start=GIVEN[:1], **FAST)[0].segments) == 5
+    assert len(pipeline(segments=[*GIVEN[:1], None], num_segments=3, **FAST)[0].segments) == 3
+
+
+def test_strength_rewrites_only_where_it_is_above_zero(pipeline):
+    stories = pipeline(segments=GIVEN, strength=[0.0, 0.9, None], num_stories=4, **FAST)
+    assert all(story.segments[0] == GIVEN[0] and story.segments[2] == GIVEN[2] for story in stories)
+    assert all(story.segments[1] != GIVEN[1] for story in stories)
+
+
+def test_given_segments_shape_the_written_ones(pipeline):
+    one, other = (pipeline(segments=[text, None, None], **FAST)[0].segments[1:] for text in GIVEN[:2])
+    assert one != other
+
+
+# --------------------------------------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_stories": 0}, "num_stories is 0; it must be between 1 and 100000"),
+        ({"num_inference_steps": 0}, "num_inference_steps is 0; it must be between 1 and 1000"),
+        ({"num_inference_steps": 1001}, "num_inference_steps is 1001"),
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"seed": -1}, "seed is -1; it must be between 0"),
+        ({"guidance_scale": -0.5}, "guidance_scale is -0.5"),
+        ({"guidance_scale": float("nan")}, "guidance_scale is nan"),
+        ({"temperature": -0.1}, "temperature is -0.1"),
+        ({"num_segments": 0}, "num_segments is 0; it must be between 1 and 64"),
+        ({"num_segments": 65}, "num_segments is 65"),
+        ({"segments": ["A.", None], "start": ["B."]}, "give either segments or start, not both"),
+        ({"segments": ["A.", " ", None]}, "a given segment is empty; give some text"),
+        ({"segments": ["\ud800", None]}, "a given segment has a lone surrogate at character 0"),
+        ({"segments": []}, "segments has 0 entries; it must have between 1 and 64"),
+        ({"segments": [None] * 65}, "segments has 65 entries"),
+        ({"segments": ["A.", "B.", None], "num_segments": 2}, "num_segments is 2, fewer than the 3 segments given"),
+        ({"segments": ["word " * 60, None]}, "a segment has .* tokens, at most 40 fit: .*cut it into shorter segments"),
+        ({"segments": ["A.", "B."]}, "every segment is given; leave at least one to write"),
+        ({"segments": ["A.", "B."], "strength": [0, None]}, "every segment is given"),
+        ({"strength": [0.5]}, "strength needs segments"),
+        ({"segments": ["A.", None], "strength": [0.5]}, "strength has 1 entries for 2 segments"),
+        ({"segments": ["A.", None], "strength": [1.5, None]}, "strength must be between 0 and 1"),
+        ({"segments": ["A.", None], "strength": [-0.5, None]}, "strength must be between 0 and 1"),
+        ({"segments": ["A.", None], "strength": [float("nan"), None]}, "strength must be between 0 and 1"),
+        ({"title": " "}, "the title is empty; give some text"),
+        ({"title": "a\udc00"}, "the title has a lone surrogate at character 1"),
+        ({"keywords": ["kite", ""]}, "a keyword is empty"),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, dict) else None,
+)
+def test_errors(pipeline, options, message):
+    with pytest.raises(ValueError, match=message):
+        pipeline(**options)
+
+
+def test_another_encoder_is_refused(pipeline):
+    other = SegmentEncoder.from_config(pipeline.encoder.config)
+    with pytest.raises(ValueError, match="the denoiser was trained on the latents of another encoder"):
+        StoryPipeline(**{**pipeline.components, "encoder": other})
+
+
+def test_clipping_scheduler_is_refused(pipeline):
+    with pytest.raises(ValueError, match="DDIMScheduler must have clip_sample=False"):
+        with_scheduler(pipeline, DDIMScheduler())(num_segments=2)
+
+
+# ----------------------------------------------------------------------------------------------- disk
+
+
+def test_round_trip(pipeline, tmp_path):
+    pipeline.save_pretrained(tmp_path)
+    parts = {"encoder", "denoiser", "decoder", "scheduler", "tokenizer", "condition_encoder"}
+    assert {path.name for path in tmp_path.iterdir()} == {"model_index.json", *parts}
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} <= {".safetensors", ".json", ".txt"}
+    assert sum(path.suffix == ".safetensors" for path in files) == 4
+    index = json.loads((tmp_path / "model_index.json").read_text())
+    assert index["_class_name"] == "StoryPipeline" and parts <= index.keys()
+
+    loaded = StoryPipeline.from_pretrained(tmp_path)
+    loaded.set_progress_bar_config(disable=True)
+    for name in ("encoder", "denoiser", "decoder", "condition_encoder"):
+        left, right = getattr(pipeline, name), getattr(loaded, name)
+        assert not right.training
+        for key, tensor in left.state_dict().items():
+            assert torch.equal(right.state_dict()[key], tensor), (name, key)
+    options = {"title": "A kite", "num_stories": 3, "temperature": 0.5, **FAST}
+    assert [s.segments for s in loaded(**options)] == [s.segments for s in pipeline(**options)]
+
+
+def test_half_precision_on_disk_is_single_precision_in_memory(tiny_model_dir, tmp_path):
+    save_pipeline(StoryPipeline.from_pretrained(tiny_model_dir), tmp_path / "half", half=True)
+    size = [sum(f.stat().st_size for f in d.rglob("*.safetensors")) for d in (tmp_path / "half", tiny_model_dir)]
+    assert size[0] < 0.6 * size[1]
+    assert [path.name for path in tmp_path.iterdir()] == ["half"]
+    loaded = StoryPipeline.from_pretrained(tmp_path / "half")
+    assert {parameter.dtype for parameter in loaded.denoiser.parameters()} == {torch.float32}
+    assert loaded("A kite", num_segments=2, **FAST)[0].segments
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_schedulers_swap_at_loading(tiny_model_dir, name):
+    scheduler = SCHEDULERS[name]()
+    loaded = StoryPipeline.from_pretrained(tiny_model_dir, scheduler=scheduler)
+    assert loaded.scheduler is scheduler
+    assert len(loaded("A kite", num_segments=2, **FAST)[0].segments) == 2
+
+
+@pytest.fixture
+def broken(tiny_model_dir, tmp_path) -> Path:
+    """A copy to be damaged."""
+    shutil.copytree(tiny_model_dir, tmp_path / "model")
+    return tmp_path / "model"
+
+
+PARTS = ["encoder", "denoiser", "decoder", "condition_encoder"]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_missing_tensor_is_refused(broken, part):
+    file = broken / part / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(file)
+    tensors.pop(sorted(tensors)[-1])
+    save_file(tensors, file)
+    with pytest.raises(ValueError, match=f"the weights in .*{part} are incomplete"):
+        StoryPipeline.from_pretrained(broken)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_truncated_weights_are_refused(broken, part):
+    file = broken / part / "diffusion_pytorch_model.safetensors"
+    file.write_bytes(file.read_bytes()[:-20])
+    with pytest.raises(ValueError, match=f"{part}.*damaged|cannot load .* from .*{part}"):
+        StoryPipeline.from_pretrained(broken)
+
+
+@pytest.mark.parametrize(
+    ("path", "error", "message"),
+    [
+        ("model_index.json", FileNotFoundError, "holds no story model: model_index.json is missing"),
+        ("denoiser/config.json", FileNotFoundError, "no SegmentDenoiser in .*denoiser: config.json is missing"),
+        ("decoder/diffusion_pytorch_model.safetensors", ValueError, "cannot load SegmentDecoder from .*decoder"),
+        ("scheduler/scheduler_config.json", ValueError, "cannot load the model in"),
+    ],
+)
+def test_missing_file_is_named(broken, path, error, message):
+    (broken / path).unlink()
+    with pytest.raises(error, match=message):
+        StoryPipeline.from_pretrained(broken)
+
+
+@pytest.mark.parametrize("name", ["nowhere", "./nowhere", "a/b/c"])
+def test_no_such_model(name):
+    with pytest.raises(FileNotFoundError, match=f"no model at '{name}'; bundled models: "):
+        StoryPipeline.from_pretrained(name)
