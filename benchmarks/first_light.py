@@ -308,7 +308,7 @@ def diffusion_contenders(
     )
     size = sum(parameter.numel() for parameter in objective.parameters())
     size -= condition_encoder.text_encoder.embed_tokens.weight.numel()  # rows that are looked up cost no time
-    tokens_per_segment = 1 if config.denoiser.pack else shape[0]
+    tokens_per_segment = shape[0] // (config.denoiser.latents_per_token or shape[0])
     return {"plain BERT": plain_bert(config, tokens_per_segment, shape, size, batch_at), "diffusion": ours}
 
 

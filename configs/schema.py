@@ -113,7 +113,7 @@ class DenoiserConfig(Config):
     num_heads: int = Field(6, ge=1)
     mlp_ratio: float = Field(2.0, gt=0)
     cross_every: int = Field(2, ge=1)
-    pack: bool = True
+    latents_per_token: int | None = Field(None, ge=1)  # None: all latents of a segment in one token
     prediction: Literal["sample", "velocity"] = "sample"
     dropout: float = Field(0.1, ge=0, lt=1)
 

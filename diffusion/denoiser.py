@@ -46,14 +46,15 @@ class SegmentDenoiser(ModelMixin, ConfigMixin):
         num_heads: attention heads.
         mlp_ratio: hidden width of the feed-forward part over H.
         cross_every: every how many blocks attend to the condition.
-        pack: one token per segment that holds its K latents (True), or one token per latent.
+        latents_per_token: how many latents of a segment one token holds; it must divide K. None packs all of them into
+            one token, which is fastest; fewer give the network more width per latent.
         prediction: what the network itself outputs, "sample" (clean latents) or "velocity".
         max_count: largest number of segments the count head knows.
         dropout: dropout in the blocks.
         encoder_fingerprint: `SegmentEncoder.fingerprint()` of the latents it was trained on.
 
     Raises:
-        ValueError: unknown `prediction`.
+        ValueError: unknown `prediction`, or `latents_per_token` does not divide K.
     """
 
     @register_to_config
@@ -67,7 +68,7 @@ class SegmentDenoiser(ModelMixin, ConfigMixin):
         num_heads: int = 6,
         mlp_ratio: float = 2.0,
         cross_every: int = 2,
-        pack: bool = True,
+        latents_per_token: int | None = None,
         prediction: Literal["sample", "velocity"] = "sample",
         max_count: int = 12,
         dropout: float = 0.0,
@@ -76,8 +77,11 @@ class SegmentDenoiser(ModelMixin, ConfigMixin):
         super().__init__()
         if prediction not in ("sample", "velocity"):
             raise ValueError(f"prediction is {prediction!r}; known: sample, velocity")
-        self.tokens_per_segment = 1 if pack else num_latents
-        token_dim = latent_dim * (num_latents if pack else 1)
+        per_token = latents_per_token or num_latents
+        if num_latents % per_token:
+            raise ValueError(f"latents_per_token is {per_token}; it must divide num_latents, {num_latents}")
+        self.tokens_per_segment = num_latents // per_token
+        token_dim = latent_dim * per_token
         self.input = nn.Linear(2 * token_dim, width)
         self.slot = nn.Parameter(torch.randn(self.tokens_per_segment, width) * 0.02)
         self.before = nn.Embedding(len(DISTANCE_BUCKETS), width)

@@ -43,12 +43,7 @@ class DiffusionObjective(nn.Module):
             batch.before,
             batch.after,
         )
-        earlier = None
-        if config.self_conditioning:
-            with torch.no_grad():
-                earlier = self.denoiser(*inputs, keys, condition_mask)
-            seen = torch.rand(level.shape[0], device=level.device) < config.self_conditioning
-            earlier = earlier * seen[:, None, None, None]
+        earlier = self.earlier_estimate(inputs, condition, condition_mask)
         estimate = self.denoiser(*inputs, keys, condition_mask, earlier)
         wanted = batch.segment_mask & ~clean_mask
         denoising = denoising_loss(estimate, batch.latents, level, wanted, levels.min_variance)
@@ -57,3 +52,16 @@ class DiffusionObjective(nn.Module):
         count = F.cross_entropy(logits.float(), (batch.count - 1).clamp_min(0), reduction="none")
         count = (count * known).sum() / known.sum().clamp_min(1)
         return {"loss": denoising + config.count_weight * count, "denoising": denoising, "count": count}
+
+    @torch.no_grad()
+    def earlier_estimate(self, inputs: tuple[Tensor, ...], condition: Tensor, condition_mask: Tensor) -> Tensor:
+        """Estimates (B, S, K, D) for self-conditioning of randomly drawn examples; zeros for the others."""
+        latents = inputs[0]
+        earlier = torch.zeros_like(latents)
+        rows = torch.randperm(latents.shape[0], device=latents.device)
+        rows = rows[: round(self.config.self_conditioning * latents.shape[0])]
+        if len(rows):
+            keys = self.denoiser.condition_keys(condition[rows])
+            out = self.denoiser(*(tensor[rows] for tensor in inputs), keys, condition_mask[rows])
+            earlier[rows] = out.to(earlier.dtype)
+        return earlier

@@ -95,9 +95,7 @@ def test_file_of_nested_optional_union_dict_and_list(write):
 
 
 def test_partial_mapping_keeps_the_default_of_its_field(write):
-    config = load_config(
-        Training, write("optimizer: {betas: [0.8, 0.9]}\nlosses: {contrast: {warmup_steps: 9}}\n")
-    )
+    config = load_config(Training, write("optimizer: {betas: [0.8, 0.9]}\nlosses: {contrast: {warmup_steps: 9}}\n"))
     assert config.optimizer == Optimizer(learning_rate=0.5, betas=(0.8, 0.9))
     assert config.losses["contrast"] == Loss(weight=0.1, warmup_steps=9)
 

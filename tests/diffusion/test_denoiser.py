@@ -18,7 +18,9 @@ def make(pack: bool = True, prediction: Any = "sample", trained: bool = True, **
     torch.manual_seed(0)
     shape = {"num_latents": NUM_LATENTS, "latent_dim": LATENT_DIM, "condition_dim": CONDITION_DIM}
     size = {"width": 32, "num_layers": 3, "num_heads": 2, "max_count": MAX_COUNT}
-    denoiser = SegmentDenoiser(pack=pack, prediction=prediction, **shape, **{**size, **options}).eval()
+    denoiser = SegmentDenoiser(
+        latents_per_token=None if pack else 1, prediction=prediction, **shape, **{**size, **options}
+    ).eval()
     if trained:
         for layer in (denoiser.modulation, denoiser.output):
             torch.nn.init.normal_(layer.weight, std=0.2)

@@ -17,9 +17,7 @@ SENTENCES = [
 
 
 def outputs(function, sentence: str, tries: int = 200) -> set[str]:
-    return {
-        result for seed in range(tries) if (result := function(sentence, random.Random(seed))) is not None
-    }
+    return {result for seed in range(tries) if (result := function(sentence, random.Random(seed))) is not None}
 
 
 @pytest.mark.parametrize("function", [keep_meaning, change_meaning])
@@ -33,9 +31,7 @@ def test_result_differs_and_repeats_with_the_seed(function, sentence):
 
 
 @pytest.mark.parametrize("function", [keep_meaning, change_meaning])
-@pytest.mark.parametrize(
-    "text", ["", " ", "Hm.", "…", "12:30", "\U0001f600", "\ud800", "日本語。", "a" * 5000]
-)
+@pytest.mark.parametrize("text", ["", " ", "Hm.", "…", "12:30", "\U0001f600", "\ud800", "日本語。", "a" * 5000])
 def test_text_without_a_rule_gives_none(function, text):
     assert function(text, random.Random(0)) is None
 
@@ -110,9 +106,7 @@ def test_auxiliary_had_is_not_negated_as_a_verb():
 
 
 def test_contraction_is_no_name():
-    assert not any(
-        "'t" in result and "Don't" not in result for result in outputs(change_meaning, "Don't yawn.")
-    )
+    assert not any("'t" in result and "Don't" not in result for result in outputs(change_meaning, "Don't yawn."))
 
 
 def test_tables_have_no_word_that_stands_for_itself():

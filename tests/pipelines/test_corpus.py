@@ -62,9 +62,7 @@ def test_plain_text_is_cut_at_blank_lines(tmp_path, name):
 
 
 def test_default_segmenter_cuts_sentences_and_joins_lines(tmp_path):
-    (tmp_path / "a.txt").write_text(
-        '"Why?" she asked. Mr. Smith left the house\nvery late.\n', encoding="utf-8"
-    )
+    (tmp_path / "a.txt").write_text('"Why?" she asked. Mr. Smith left the house\nvery late.\n', encoding="utf-8")
     assert list(read_documents(tmp_path / "a.txt")) == [
         Document(('"Why?" she asked.', "Mr. Smith left the house very late."))
     ]
@@ -175,9 +173,7 @@ def test_saved_dataset_stand_in(tmp_path, monkeypatch, split):
 
 def test_saved_dataset(tmp_path):
     datasets = pytest.importorskip("datasets")
-    datasets.Dataset.from_list([{"sentences": ["A.", "B."], "title": "T"}]).save_to_disk(
-        str(tmp_path / "one")
-    )
+    datasets.Dataset.from_list([{"sentences": ["A.", "B."], "title": "T"}]).save_to_disk(str(tmp_path / "one"))
     assert read(tmp_path / "one") == [Document(("A.", "B."), "T")]
     datasets.Dataset.from_list([{"story": "A."}]).save_to_disk(str(tmp_path / "two"))
     with pytest.raises(ValueError, match="row 0 has no field to read"):

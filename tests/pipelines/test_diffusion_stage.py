@@ -355,7 +355,9 @@ def test_denoiser_goes_on_to_another_representation_of_its_shape(whole_run, tiny
     train_diffusion(config, tmp_path / "run", init=str(whole_run / "model"))
     pipeline = StoryPipeline.from_pretrained(tmp_path / "run" / "model")
     recorded = pipeline.denoiser.config.encoder_fingerprint
-    assert recorded == load_representation(other)[0].fingerprint() != load_representation(tiny_model_dir)[0].fingerprint()
+    assert (
+        recorded == load_representation(other)[0].fingerprint() != load_representation(tiny_model_dir)[0].fingerprint()
+    )
 
 
 def test_denoiser_of_other_latents_is_refused(whole_run, tiny_model_dir, tiny_corpus, tmp_path):

@@ -65,7 +65,10 @@ def test_documents_keep_order_titles_and_tokens(corpus, tokenizer):
 
 
 def test_keywords_are_of_their_document(corpus, tokenizer):
-    words = [{tokenizer.decode(corpus.keywords[int(k)].tolist()).strip() for k in corpus.document_keywords[d]} for d in range(3)]
+    words = [
+        {tokenizer.decode(corpus.keywords[int(k)].tolist()).strip() for k in corpus.document_keywords[d]}
+        for d in range(3)
+    ]
     assert "park" in words[0] and "rain" in words[1] and "books" in words[2]
     assert all(words)
 
