@@ -95,7 +95,6 @@ def sample(
     keys = denoiser.condition_keys(condition)
     masks = [mask.repeat(copies, 1) for mask in (segment_mask, clean_mask)]
     places = [place.repeat(copies, 1) for place in (before, after)]
-    step_options = {"generator": list(generator)} if generator is not None and takes_generator(scheduler) else {}
     given = clean_mask[..., None, None]
     state = held
     estimate: Tensor | None = None
@@ -122,7 +121,8 @@ def sample(
         output = path.model_output(state, estimate, step)
         if step > begin and hasattr(scheduler, "last_sample") and bool((first_step == step).any()):
             scheduler.last_sample = None  # UniPC would correct a segment that starts now by where it did not come from
-        state = scheduler.step(output, scheduler.timesteps[step], state, **step_options).prev_sample
+        randomness = {} if generator is None else step_randomness(scheduler, generator, segment_mask, state)
+        state = scheduler.step(output, scheduler.timesteps[step], state, **randomness).prev_sample
         if on_step is not None:
             on_step(step, estimate)
     return SampleOutput(torch.where(given, latents, state), calls)
@@ -144,6 +144,17 @@ def waiting_state(path: SchedulerPath, own_step: Tensor, start_level: Tensor, no
     return torch.where(unknown, noise, alpha * latents + sigma * noise)
 
 
-def takes_generator(scheduler: Any) -> bool:
-    """Whether the scheduler's step draws from a generator."""
-    return "generator" in inspect.signature(scheduler.step).parameters
+def step_randomness(
+    scheduler: Any, generator: Sequence[torch.Generator], segment_mask: Tensor, state: Tensor
+) -> dict[str, Any]:
+    """What a scheduler's step draws from. Noise is drawn here where it can be, for the segments that exist only, so
+    that a document's noise does not depend on the width of its batch."""
+    parameters = inspect.signature(scheduler.step).parameters
+    if "variance_noise" in parameters:
+        noise = torch.zeros_like(state)
+        for row, one in enumerate(generator):
+            count, shape = int(segment_mask[row].sum()), state.shape[2:]
+            drawn = torch.randn(count, *shape, generator=one, device=one.device)
+            noise[row, segment_mask[row]] = drawn.to(noise)
+        return {"variance_noise": noise}
+    return {"generator": list(generator)} if "generator" in parameters else {}

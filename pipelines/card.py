@@ -60,8 +60,8 @@ def write_card(
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"
     adaptation = results["adaptation"]["metrics"]
     parts = [
-        f"# {plan.name}\n\nA segment-level latent diffusion model that writes short English stories ({size:.1f} MB, "
-        "16-bit weights).",
+        f"# {plan.name}: short English stories, one latent diffusion over all sentences\n\n"
+        f"Encoder, denoiser and decoder of segdiff; {size:.1f} MB of 16-bit weights.",
         f"## Training data\n\n{plan.sources}",
         "## How it was made\n\n"
         f"    segdiff train story-model --config {plan.name} --data DATA --out runs/{plan.name}\n\n"
@@ -91,12 +91,3 @@ def write_card(
     (folder / "README.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     ladders = {name: {k: v for k, v in ladder.items() if k != "examples"} for name, ladder in evaluation.items()}
     write_json(folder / "metrics.json", {"stages": {k: v["metrics"] for k, v in results.items()}, "ladder": ladders})
-
-
-def first_line(folder: Path) -> str:
-    """The card's first sentence, for listings."""
-    card = folder / "README.md"
-    lines = (
-        [line for line in card.read_text(encoding="utf-8").splitlines()[1:] if line.strip()] if card.exists() else []
-    )
-    return lines[0] if lines else ""

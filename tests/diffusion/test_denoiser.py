@@ -9,11 +9,11 @@ from torch import Tensor
 from segdiff.diffusion import SegmentDenoiser
 from segdiff.diffusion.denoiser import attention_mask, distance_bucket
 
-NUM_LATENTS, LATENT_DIM, CONDITION_DIM, MAX_COUNT = 2, 4, 16, 6
-KINDS = [(True, "sample"), (False, "sample"), (True, "velocity"), (False, "velocity")]
+NUM_LATENTS, LATENT_DIM, CONDITION_DIM, MAX_COUNT = 4, 2, 16, 6
+KINDS = [(None, "sample"), (2, "sample"), (1, "sample"), (None, "velocity"), (1, "velocity")]
 
 
-def make(pack: bool = True, prediction: Any = "sample", trained: bool = True, **options) -> SegmentDenoiser:
+def make(per_token: int | None = None, prediction: Any = "sample", trained: bool = True, **options) -> SegmentDenoiser:
     """A tiny denoiser; `trained` gives the layers that start at zero some weight."""
     torch.manual_seed(0)
     shape = {"num_latents": NUM_LATENTS, "latent_dim": LATENT_DIM, "condition_dim": CONDITION_DIM}
@@ -28,7 +28,7 @@ def make(pack: bool = True, prediction: Any = "sample", trained: bool = True, **
     return denoiser
 
 
-@pytest.fixture(params=KINDS, ids=lambda kind: f"{'packed' if kind[0] else 'unpacked'}-{kind[1]}")
+@pytest.fixture(params=KINDS, ids=lambda kind: f"{kind[0] or 'all'} latents a token, {kind[1]}")
 def denoiser(request) -> SegmentDenoiser:
     return make(*request.param)
 
@@ -187,9 +187,9 @@ def test_self_condition_of_given_segments_is_ignored(denoiser):
 # --------------------------------------------------------------------------------------------- start
 
 
-@pytest.mark.parametrize(("pack", "prediction"), KINDS)
-def test_output_starts_at_zero_and_blocks_at_the_identity(pack, prediction):
-    denoiser = make(pack, prediction, trained=False, cross_every=9)
+@pytest.mark.parametrize(("per_token", "prediction"), KINDS)
+def test_output_starts_at_zero_and_blocks_at_the_identity(per_token, prediction):
+    denoiser = make(per_token, prediction, trained=False, cross_every=9)
     values = inputs(4)
     out = call(denoiser, values)
     alpha = values["log_snr"].sigmoid().sqrt()[..., None, None]
@@ -216,6 +216,12 @@ def test_velocity_and_sample_mean_the_same():
 def test_unknown_prediction():
     with pytest.raises(ValueError, match="prediction is 'epsilon'; known: sample, velocity"):
         make(prediction="epsilon")
+
+
+def test_latents_per_token_must_divide():
+    assert [make(per_token).tokens_per_segment for per_token in (None, 4, 2, 1)] == [1, 1, 2, 4]
+    with pytest.raises(ValueError, match="latents_per_token is 3; it must divide num_latents, 4"):
+        make(3)
 
 
 def test_save_and_load_are_bit_equal(denoiser, tmp_path):

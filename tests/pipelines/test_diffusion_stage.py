@@ -193,28 +193,38 @@ def test_count_loss_is_the_cross_entropy_of_known_lengths(model, batch, monkeypa
 @torch.no_grad()
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_self_conditioning_is_drawn_per_example(model, batch, share):
+    """Some examples of every batch see an earlier estimate, others than in the batch before."""
     objective = make(model, self_conditioning=share)
-    earlier: list[Tensor | None] = []
-    hook = objective.denoiser.register_forward_pre_hook(
-        lambda _m, inputs: earlier.append(inputs[8] if len(inputs) > 8 else None)
-    )
-    shares = []
+    calls: list[tuple] = []
+    hook = objective.denoiser.register_forward_pre_hook(lambda _m, inputs: calls.append(inputs))
+    seen = []
     for seed in range(10):
         torch.manual_seed(seed)
-        earlier.clear()
+        calls.clear()
         objective(batch)
-        if share == 0:
-            assert earlier == [None]
-        else:
-            first, second = earlier
-            assert first is None and second is not None
-            shares.append(float(second.flatten(1).any(1).float().mean()))
+        assert len(calls) == (1 if share == 0 else 2)
+        if share:
+            assert len(calls[0]) == 8  # the earlier estimate is made without one
+        seen.append(calls[-1][8].flatten(1).any(1))
     hook.remove()
-    if share == 0.5:
-        assert all(0 < value < 1 for value in shares), "drawn per batch, not per example"
-        assert np.mean(shares) == pytest.approx(0.5, abs=0.12)
-    elif share == 1:
-        assert shares == [1.0] * 10
+    for rows in seen:
+        assert float(rows.float().mean()) == pytest.approx(share, abs=0.01)
+    assert len({tuple(rows.tolist()) for rows in seen}) == (10 if share == 0.5 else 1)
+
+
+@torch.no_grad()
+def test_earlier_estimates_belong_to_their_examples(model, batch):
+    """With every example chosen, each sees the estimate of its own latents."""
+    objective = make(model, self_conditioning=1.0, levels={"share_given": 0.0})
+    calls: list[tuple] = []
+    outputs: list[Tensor] = []
+    hook = objective.denoiser.register_forward_hook(lambda _m, inputs, out: calls.append(inputs) or outputs.append(out))
+    torch.manual_seed(0)
+    objective(batch)
+    hook.remove()
+    for row, latents in enumerate(calls[0][0]):
+        (place,) = (index for index, other in enumerate(calls[1][0]) if torch.equal(latents, other))
+        torch.testing.assert_close(calls[1][8][place], outputs[0][row])
 
 
 @torch.no_grad()
@@ -362,5 +372,5 @@ def test_denoiser_goes_on_to_another_representation_of_its_shape(whole_run, tiny
 
 def test_denoiser_of_other_latents_is_refused(whole_run, tiny_model_dir, tiny_corpus, tmp_path):
     other = other_representation(tiny_model_dir, tmp_path / "other", num_latents=3)
-    with pytest.raises(ValueError, match="denoises other latents than the 3 of width 8"):
+    with pytest.raises(ValueError, match="denoises other latents than the 3 x 8 of"):
         train_diffusion(stage(other, tiny_corpus), tmp_path / "run", init=str(whole_run / "model"))

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from segdiff import SegmentEncoder, StoryPipeline
 from segdiff.pipelines.saving import save_pipeline
+from segdiff.pipelines.story import Story
 
 COSINE: dict[str, Any] = {"beta_schedule": "squaredcos_cap_v2"}
 SCHEDULERS = {
@@ -52,13 +53,13 @@ def with_scheduler(pipeline: StoryPipeline, scheduler: Any) -> StoryPipeline:
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
-@pytest.mark.parametrize("options", [{}, {"num_segments": 4, "temperature": 1.0}, {"start": ["Tom had a kite."]}])
+@pytest.mark.parametrize("options", [{}, {"num_segments": 4, "temperature": 1.0}, {"start": ["Tom had a kite."], "end": ["Bye."]}])
 def test_same_seed_same_text_in_any_batch(pipeline, scheduler, options):
     writer = with_scheduler(pipeline, SCHEDULERS[scheduler]())
     together = writer("A kite", num_stories=6, seed=3, **FAST, **options)
     assert [story.seed for story in together] == [3, 4, 5, 6, 7, 8]
-    assert len({story.text for story in together}) > 3 and all(story.text for story in together)
-    if not options:
+    assert len({story.text for story in together}) > 2 and all(story.text for story in together)
+    if "num_segments" not in options:
         assert len({len(story.segments) for story in together}) > 1  # of different widths in one batch
     for batch_size in (1, 4):
         apart = writer("A kite", num_stories=6, seed=3, batch_size=batch_size, **FAST, **options)
@@ -84,6 +85,7 @@ def test_global_random_state_does_not_matter(pipeline):
         {"temperature": 3.0},
         {"num_inference_steps": 2},
         {"start": ["Tom had a kite."]},
+        {"end": ["Tom had a kite."]},
     ],
     ids=str,
 )
@@ -97,6 +99,7 @@ def test_story(pipeline):
     assert len(story.segments) == 3 and story.title == "A kite" and story.seconds > 0
     assert story.denoiser_calls == 4
     assert str(story) == story.text == " ".join(story.segments)
+    assert Story(["A.", "", "B."], None, 0, 0.0, 0).text == "A. B."  # an empty rendering leaves no gap
 
 
 @pytest.mark.parametrize(("options", "count"), [({"num_segments": 1}, 1), ({"num_segments": 64}, 64)])
@@ -142,11 +145,21 @@ def test_given_segments_come_back_byte_for_byte(pipeline, strength):
         assert story.segments[1] and story.segments[3]
 
 
-def test_start_is_the_first_segments(pipeline):
-    story = pipeline(start=GIVEN, num_segments=4, **FAST)[0]
-    assert story.segments[:3] == GIVEN and len(story.segments) == 4
-    assert len(pipeline(start=GIVEN[:1], **FAST)[0].segments) == 5
+def test_start_and_end_are_the_first_and_last_segments(pipeline):
+    story = pipeline(start=GIVEN[:2], end=GIVEN[2:], num_segments=5, **FAST)[0]
+    assert len(story.segments) == 5
+    assert story.segments[:2] == GIVEN[:2] and story.segments[-1:] == GIVEN[2:]
+    assert pipeline(end=GIVEN, num_segments=4, **FAST)[0].segments[1:] == GIVEN
     assert len(pipeline(segments=[*GIVEN[:1], None], num_segments=3, **FAST)[0].segments) == 3
+
+
+def test_the_model_chooses_how_many_come_between(pipeline):
+    stories = pipeline(start=GIVEN[:2], end=GIVEN[2:], num_stories=20, num_inference_steps=1)
+    assert {4, 5, 6} >= {len(story.segments) for story in stories} > {4}
+    for story in stories:
+        assert story.segments[:2] == GIVEN[:2] and story.segments[-1] == GIVEN[2]
+    beyond = pipeline(start=GIVEN * 3, **FAST)[0]  # more than the count head knows
+    assert beyond.segments[:9] == GIVEN * 3 and len(beyond.segments) == 10
 
 
 def test_strength_rewrites_only_where_it_is_above_zero(pipeline):
@@ -176,7 +189,12 @@ def test_given_segments_shape_the_written_ones(pipeline):
         ({"temperature": -0.1}, "temperature is -0.1"),
         ({"num_segments": 0}, "num_segments is 0; it must be between 1 and 64"),
         ({"num_segments": 65}, "num_segments is 65"),
-        ({"segments": ["A.", None], "start": ["B."]}, "give either segments or start, not both"),
+        ({"segments": ["A.", None], "start": ["B."]}, "give either segments, or start and end"),
+        ({"segments": ["A.", None], "end": ["B."]}, "give either segments, or start and end"),
+        ({"end": ["A.", " "]}, "a given segment is empty"),
+        ({"start": ["A."], "end": ["B."], "num_segments": 1}, "num_segments is 1, fewer than the 2 segments given"),
+        ({"start": ["A."], "end": ["B."], "num_segments": 2}, "every segment is given"),
+        ({"start": ["A."], "strength": [0.5]}, "strength needs segments"),
         ({"segments": ["A.", " ", None]}, "a given segment is empty; give some text"),
         ({"segments": ["\ud800", None]}, "a given segment has a lone surrogate at character 0"),
         ({"segments": []}, "segments has 0 entries; it must have between 1 and 64"),

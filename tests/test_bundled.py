@@ -1,0 +1,70 @@
+"""The model that ships: it loads, writes, keeps what is given and gives sentences back."""
+
+import pytest
+
+from segdiff.pipelines.loading import bundled_models, resolve
+from segdiff.pipelines.reconstruct import reconstruct
+from segdiff.pipelines.story import StoryPipeline
+
+SENTENCES = [
+    "Tom was hungry.",
+    "He went to the store to buy some bread.",
+    "The store was closed.",
+    "His sister gave him some soup.",
+    "Anna wanted a new bike for her birthday.",
+    "She saved money for a year.",
+    "My friend called me yesterday.",
+    "We decided to go to the beach.",
+    "It was raining all day.",
+    "They were very happy with the result.",
+]
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> StoryPipeline:
+    return StoryPipeline.from_pretrained("stories-tiny")
+
+
+def test_bundled_model_is_small_and_holds_safetensors_only():
+    from pathlib import Path
+
+    assert "stories-tiny" in bundled_models()
+    files = [path for path in Path(resolve("stories-tiny")).rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 16e6
+    assert {path.suffix for path in files} <= {".safetensors", ".json", ".md", ".txt"}
+
+
+def test_bundled_model_gives_plain_sentences_back(pipeline):
+    texts = list(reconstruct(SENTENCES, pipeline.encoder, pipeline.decoder, pipeline.tokenizer))
+    exact = sum(text == sentence for text, sentence in zip(texts, SENTENCES, strict=True))
+    assert exact >= 7, texts
+
+
+def test_noise_on_the_latents_changes_some_text_but_not_all(pipeline):
+    clean, light, heavy = (
+        list(reconstruct(SENTENCES, pipeline.encoder, pipeline.decoder, pipeline.tokenizer, noise=noise))
+        for noise in (0.0, 0.3, 3.0)
+    )
+    assert sum(a == b for a, b in zip(clean, light, strict=True)) >= 5
+    assert sum(a == b for a, b in zip(clean, heavy, strict=True)) <= 2
+
+
+def test_bundled_model_writes_the_same_story_alone_and_in_a_batch(pipeline):
+    together = pipeline("The lost dog", num_segments=5, num_stories=4, num_inference_steps=8)
+    for story in together:
+        (alone,) = pipeline("The lost dog", num_segments=5, seed=story.seed, num_inference_steps=8)
+        assert alone.segments == story.segments
+    assert len({story.text for story in together}) == 4
+    assert all(segment for story in together for segment in story.segments)
+
+
+def test_title_changes_the_story(pipeline):
+    first, second = (pipeline(title, num_segments=5, num_inference_steps=8)[0] for title in ("The lost dog", "Beach"))
+    assert first.text != second.text
+
+
+def test_given_sentences_come_back_byte_for_byte(pipeline):
+    given = ["Anna lost her keys.", None, None, None, "Zxqv laughed — for años 🙂."]
+    (story,) = pipeline(segments=given, num_inference_steps=8)
+    assert story.segments[0] == given[0] and story.segments[4] == given[4]
+    assert all(story.segments)
