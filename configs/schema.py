@@ -148,7 +148,8 @@ class AdaptationConfig(Config):
     data: DataConfig = DataConfig()
     denoised_share: float = Field(0.6, ge=0, le=1)  # share of documents shown as denoised latents
     min_level: float = Field(0.05, ge=0, le=1)
-    max_level: float = Field(0.45, ge=0, le=1)  # above it the text is no longer recoverable
+    max_level: float = Field(0.6, ge=0, le=1)  # the higher, the less the decoder trusts its latents
+    denoising_steps: int = Field(8, ge=1)  # of the sampler, counted from pure noise
     noise: NoiseConfig = NoiseConfig()
     context_dropout: float = Field(0.3, ge=0, le=1)
     loop: LoopConfig = LoopConfig(batch_documents=52, learning_rate=4e-4, warmup_steps=50)

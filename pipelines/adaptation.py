@@ -4,14 +4,14 @@ B documents, S segments, N flat segments, K latents per segment, D latent width,
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..configs.schema import AdaptationConfig
 from ..decoders import SegmentDecoder, neighbours
-from ..diffusion import SegmentDenoiser
-from ..diffusion.noise import log_snr, noise_latents, signal_and_noise
+from ..diffusion import SegmentDenoiser, sample
 from ..encoders import ConditionEncoder
 from ..encoders.latents import add_noise
 from .batches import TensorBatch
@@ -36,6 +36,7 @@ class AdaptationObjective(nn.Module):
     Args:
         decoder: trained.
         denoiser, condition_encoder: frozen, and kept out of this module's parameters.
+        scheduler: of the sampler.
         config: shares, noise and noise levels.
     """
 
@@ -44,33 +45,36 @@ class AdaptationObjective(nn.Module):
         decoder: SegmentDecoder,
         denoiser: SegmentDenoiser,
         condition_encoder: ConditionEncoder,
+        scheduler: Any,
         config: AdaptationConfig,
     ) -> None:
         super().__init__()
         self.decoder = decoder
         self.frozen = (denoiser, condition_encoder)  # a tuple: not registered, not trained
+        self.scheduler = scheduler
         self.config = config
 
     @torch.no_grad()
     def denoised(self, batch: LatentBatch) -> Tensor:
-        """One-call estimates of the clean latents (B, S, K, D) from a noise level drawn per document."""
+        """Latents (B, S, K, D) noised to a level drawn per document and denoised again by the sampler."""
         denoiser, condition_encoder = self.frozen
         low, high = self.config.min_level, self.config.max_level
         level = low + (high - low) * torch.rand(batch.latents.shape[0], 1, device=batch.latents.device)
-        level = level.expand(-1, batch.latents.shape[1])
-        noised = noise_latents(batch.latents, level, torch.randn_like(batch.latents))
         condition, condition_mask = condition_encoder(batch.condition_ids, batch.condition_mask)
-        nothing_clean = torch.zeros_like(batch.segment_mask)
-        return denoiser(
-            noised,
-            log_snr(*signal_and_noise(level)),
+        output = sample(
+            denoiser,
+            self.scheduler,
+            self.config.denoising_steps,
+            torch.randn_like(batch.latents),
             batch.segment_mask,
-            nothing_clean,
-            batch.before,
-            batch.after,
-            denoiser.condition_keys(condition),
+            condition,
             condition_mask,
+            latents=batch.latents,
+            start_level=level.expand(-1, batch.latents.shape[1]),
+            before=batch.before,
+            after=batch.after,
         )
+        return output.latents
 
     def forward(self, batch: AdaptationBatch) -> dict[str, Tensor]:
         """Losses of a batch: "loss" in nats per token."""

@@ -50,7 +50,7 @@ def train_adaptation(
     pipeline.to(accelerator.device)
     folder.mkdir(parents=True, exist_ok=True)
     latents = cached_latents(encoder, data.train, folder / "latents-train.safetensors")
-    objective = AdaptationObjective(decoder, pipeline.denoiser, pipeline.condition_encoder, config)
+    objective = AdaptationObjective(decoder, pipeline.denoiser, pipeline.condition_encoder, pipeline.scheduler, config)
     draw = ConditionDrawer(data.train, tokenizer, ConditionConfig())
     sampler = DocumentSampler(
         data.train.documents.lengths,

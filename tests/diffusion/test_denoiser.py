@@ -19,7 +19,7 @@ def make(per_token: int | None = None, prediction: Any = "sample", trained: bool
     shape = {"num_latents": NUM_LATENTS, "latent_dim": LATENT_DIM, "condition_dim": CONDITION_DIM}
     size = {"width": 32, "num_layers": 3, "num_heads": 2, "max_count": MAX_COUNT}
     denoiser = SegmentDenoiser(
-        latents_per_token=None if pack else 1, prediction=prediction, **shape, **{**size, **options}
+        latents_per_token=per_token, prediction=prediction, **shape, **{**size, **options}
     ).eval()
     if trained:
         for layer in (denoiser.modulation, denoiser.output):

@@ -53,7 +53,9 @@ def with_scheduler(pipeline: StoryPipeline, scheduler: Any) -> StoryPipeline:
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
-@pytest.mark.parametrize("options", [{}, {"num_segments": 4, "temperature": 1.0}, {"start": ["Tom had a kite."], "end": ["Bye."]}])
+@pytest.mark.parametrize(
+    "options", [{}, {"num_segments": 4, "temperature": 1.0}, {"start": ["Tom had a kite."], "end": ["Bye."]}]
+)
 def test_same_seed_same_text_in_any_batch(pipeline, scheduler, options):
     writer = with_scheduler(pipeline, SCHEDULERS[scheduler]())
     together = writer("A kite", num_stories=6, seed=3, **FAST, **options)
