@@ -175,5 +175,6 @@ class StoryModelConfig(Config):
     test_stories: int = Field(300, ge=2)
     sample_stories: int = Field(20, ge=1)
     sources: str = ""  # a paragraph for the model card: what the texts are and under which terms
+    notes: str = ""  # a paragraph for the model card: what its reader has to know
     minutes: MinutesConfig = MinutesConfig()
     loop: dict[str, Any] = {}  # overrides of every stage's loop, e.g. {max_steps: 5} for a rehearsal

@@ -10,9 +10,8 @@ from ..configs.schema import StoryModelConfig
 from .checkpoints import write_json
 
 LIMITS = """\
-The model is small and saw little text. It writes English five-sentence stories in the manner of ROCStories: everyday
-events, short sentences. Expect wrong or changing names, loose plots, odd word choices and broken sentences; rare words,
-long sentences and other languages come back damaged. It repeats the stereotypes of its training texts. It is meant for
+The model is small and saw little text: English stories of everyday events in short sentences. Rare words, long
+sentences and other languages come back damaged. It repeats the stereotypes of its training texts. It is meant for
 trying out and testing segment-level diffusion, not for production and not as a source of facts."""
 
 
@@ -86,7 +85,7 @@ def write_card(
             f"The same before decoder adaptation:\n\n{table(evaluation['before_adaptation']['table'])}"
         )
     stories = "\n\n".join(f"**{sample['title'] or '(no title)'}** {sample['text']}" for sample in samples)
-    parts.append(f"## Limits\n\n{LIMITS}")
+    parts.append(f"## Limits\n\n{plan.notes}\n\n{LIMITS}" if plan.notes else f"## Limits\n\n{LIMITS}")
     parts.append(f"## Samples, unselected\n\nThe first titles of the test set, seed 0, five segments:\n\n{stories}")
     (folder / "README.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     ladders = {name: {k: v for k, v in ladder.items() if k != "examples"} for name, ladder in evaluation.items()}

@@ -130,7 +130,7 @@ def test_a_group_alone_shows_its_help(run: Run, group: list[str]) -> None:
         (["generate", "  "], "the title is empty"),
         (["generate", "--keywords", " , "], "--keywords is empty"),
         (["generate", "A kite", "--keywords", "kite"], "either a title or --keywords"),
-        (["generate", "--segments", "2", "--start", "A.", "--end", "B."], "nothing is left to write"),
+        (["generate", "--segments", "2", "--start", "A.", "--end", "B."], "leave at least one to write"),
         (["reconstruct"], "FILE"),
         (["reconstruct", "nowhere.txt"], "no file 'nowhere.txt'"),
         (["train", "representation"], "--out"),
