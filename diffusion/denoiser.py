@@ -107,7 +107,7 @@ class SegmentDenoiser(ModelMixin, ConfigMixin):
 
     def condition_keys(self, condition: Tensor) -> list[tuple[Tensor, Tensor] | None]:
         """Keys and values of the condition (B, C, condition_dim) for every block; computed once per text."""
-        return [block.cross.keys_and_values(condition) if block.cross is not None else None for block in self.blocks]
+        return [block.condition_keys(condition) for block in self.blocks if isinstance(block, Block)]
 
     def forward(
         self,

@@ -99,6 +99,10 @@ class Block(nn.Module):
         self.mlp_out = nn.Linear(hidden, width)
         self.dropout = nn.Dropout(dropout)
 
+    def condition_keys(self, condition: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Keys and values of the condition, or None where the block does not look at it."""
+        return self.cross.keys_and_values(condition) if self.cross is not None else None
+
     def forward(
         self,
         x: Tensor,

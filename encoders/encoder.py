@@ -56,6 +56,7 @@ class SegmentEncoder(ModelMixin, ConfigMixin):
         config = T5Config(**text_config, attn_implementation="eager")
         self.text_encoder = T5Stack(config)
         shape = (config.d_model, num_latents, latent_dim, config.num_heads)
+        self.pooling: AlignedPooling | PerceiverPooling
         if compressor == "aligned":
             self.pooling = AlignedPooling(*shape, states_per_latent, config.dropout_rate)
         elif compressor == "perceiver":

@@ -101,14 +101,15 @@ def _stage_config(
     minutes: float,
     inputs: dict[str, str],
 ) -> Config:
-    config = load_config(schema, source)
+    config: Any = load_config(schema, source)
     loop = {**config.loop.model_dump(), "max_minutes": minutes, **plan.loop}
     return schema.model_validate({**config.model_dump(), "data": data.model_dump(), "loop": loop, **inputs})
 
 
 def write_samples(pipeline: StoryPipeline, held_out: list[Document], count: int) -> list[dict[str, Any]]:
     """Stories for the first titles of the held-out corpus (unconditional ones when there is none), unselected."""
-    titles = [document.title for document in held_out if document.title][:count] or [None] * count
+    titles: list[str | None] = [document.title for document in held_out if document.title][:count]
+    titles = titles or [None] * count
     samples = []
     for title in titles:
         began = time.perf_counter()

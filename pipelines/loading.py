@@ -38,7 +38,7 @@ def resolve(model: str | Path) -> str:
     return name
 
 
-def load_component(kind: type, folder: str | Path, **options: Any) -> Any:
+def load_component(kind: Any, folder: str | Path, **options: Any) -> Any:
     """`kind.from_pretrained(folder)`, refusing files that are missing, truncated or incomplete.
 
     Raises:
