@@ -108,7 +108,7 @@ def _stage_config(
 
 def write_samples(pipeline: StoryPipeline, held_out: list[Document], count: int) -> list[dict[str, Any]]:
     """Stories for the first titles of the held-out corpus (unconditional ones when there is none), unselected."""
-    titles: list[str | None] = [document.title for document in held_out if document.title][:count]
+    titles: Sequence[str | None] = [document.title for document in held_out if document.title][:count]
     titles = titles or [None] * count
     samples = []
     for title in titles:
