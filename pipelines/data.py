@@ -64,8 +64,9 @@ def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerFast:
     """
     try:
         return AutoTokenizer.from_pretrained(str(folder))
-    except (OSError, ValueError) as error:
-        raise FileNotFoundError(f"{folder} holds no tokenizer ({str(error).splitlines()[0]})") from None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise FileNotFoundError(f"{folder} holds no tokenizer ({why})") from None
 
 
 def cache_key(config: DataConfig, tokenizer: PreTrainedTokenizerFast | None) -> str:

@@ -47,6 +47,8 @@ def load_component(kind: Any, folder: str | Path, **options: Any) -> Any:
     folder = Path(folder)
     if not (folder / "config.json").is_file():
         raise FileNotFoundError(f"no {kind.__name__} in {folder}: config.json is missing")
+    if not any(folder.glob("*.safetensors")):
+        raise FileNotFoundError(f"no weights of {kind.__name__} in {folder}: the .safetensors file is missing")
     try:
         model = kind.from_pretrained(folder, use_safetensors=True, **options)
     except SafetensorError as error:
@@ -61,11 +63,14 @@ def load_component(kind: Any, folder: str | Path, **options: Any) -> Any:
 
 
 def check_complete(model: nn.Module, folder: str | Path) -> None:
-    """Refuse a model some of whose weights were not in its file (they would be left without values).
+    """Refuse a model some of whose weights were not in its file (they would be left without values) or are not finite.
 
     Raises:
-        ValueError: names the first missing weight.
+        ValueError: names the first such weight.
     """
+    broken = [name for name, tensor in model.state_dict().items() if not tensor.is_meta and not tensor.isfinite().all()]
+    if broken:
+        raise ValueError(f"the weights in {folder} are damaged: {broken[0]} is not finite; get the model again")
     missing = [name for name, tensor in model.state_dict().items() if tensor.is_meta]
     if missing:
         raise ValueError(
@@ -83,4 +88,22 @@ def load_representation(model: str | Path) -> tuple[SegmentEncoder, SegmentDecod
         return pipeline.encoder, pipeline.decoder, pipeline.tokenizer
     encoder = load_component(SegmentEncoder, folder / "encoder")
     decoder = load_component(SegmentDecoder, folder / "decoder")
-    return encoder, decoder, load_tokenizer(folder / "tokenizer")
+    tokenizer = load_tokenizer(folder / "tokenizer")
+    check_match(encoder, decoder, tokenizer)
+    return encoder, decoder, tokenizer
+
+
+def check_match(encoder: SegmentEncoder, decoder: SegmentDecoder, tokenizer: PreTrainedTokenizerFast) -> None:
+    """Refuse parts of different models.
+
+    Raises:
+        ValueError: latents or vocabularies of different sizes, or a tokenizer without an end token.
+    """
+    shapes = [(model.config.num_latents, model.config.latent_dim) for model in (encoder, decoder)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"encoder and decoder are of different models: their latents are {shapes[0]} and {shapes[1]}")
+    if tokenizer.eos_token_id is None or tokenizer.pad_token_id is None:
+        raise ValueError("the tokenizer has no end or padding token: its tokenizer_config.json is damaged")
+    rows = min(encoder.text_encoder.config.vocab_size, decoder.transformer.config.vocab_size)
+    if len(tokenizer) > rows:
+        raise ValueError(f"the tokenizer is of another model: it has {len(tokenizer)} tokens, the model {rows}")

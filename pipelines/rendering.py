@@ -18,8 +18,10 @@ def check_text(text: str, what: str) -> None:
     """Refuse text that cannot be tokenised.
 
     Raises:
-        ValueError: the text is empty, or holds lone surrogates.
+        ValueError: it is no text, is empty, or holds lone surrogates.
     """
+    if not isinstance(text, str):
+        raise ValueError(f"{what} must be text; got {type(text).__name__}")
     if not text.strip():
         raise ValueError(f"{what} is empty; give some text")
     try:

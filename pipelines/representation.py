@@ -46,6 +46,11 @@ class RepresentationObjective(nn.Module):
         self.decoder = decoder
         self.config = config
         if config.tie_embeddings:
+            widths = [model.embed_tokens.weight.shape for model in (encoder.text_encoder, decoder.transformer)]
+            if widths[0] != widths[1]:
+                raise ValueError(
+                    f"tie_embeddings needs encoder and decoder of one width; they are {widths[0][1]} and {widths[1][1]}"
+                )
             decoder.transformer.embed_tokens.weight = encoder.text_encoder.embed_tokens.weight
 
     def forward(self, batch: SegmentBatch) -> dict[str, Tensor]:
@@ -54,7 +59,7 @@ class RepresentationObjective(nn.Module):
         raw = encode_chunks(self.encoder, batch.tokens, batch.token_mask, config.length_chunks)
         if self.training:
             flat = raw.detach().float()
-            self.encoder.set_statistics(flat.mean(0), flat.std(0), STATISTICS_MOMENTUM)
+            self.encoder.set_statistics(flat.mean(0), flat.std(0, correction=0), STATISTICS_MOMENTUM)
         latents = self.encoder.normalize(raw)
         noised = self.noised(latents)
         num_tokens = batch.token_mask.sum()

@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerFast
 from ..decoders import SegmentDecoder
 from ..diffusion import SegmentDenoiser, sample
 from ..encoders import ConditionEncoder, SegmentEncoder
-from .loading import DEFAULT_MODEL, load_component, resolve
+from .loading import DEFAULT_MODEL, check_match, load_component, resolve
 from .rendering import check_text, encode_texts, render
 from .tokenization import condition_tokens, pad_tokens
 
@@ -114,6 +114,7 @@ class StoryPipeline(DiffusionPipeline):
                 f"the denoiser was trained on the latents of another encoder (it records {recorded or 'none'}, this "
                 f"encoder is {encoder.fingerprint()}); use the encoder it was trained with, or train the denoiser again"
             )
+        check_match(encoder, decoder, tokenizer)
         self.register_modules(
             encoder=encoder,
             condition_encoder=condition_encoder,
@@ -154,8 +155,9 @@ class StoryPipeline(DiffusionPipeline):
                 options[name] = load_component(kind, Path(where) / name, dtype=dtype)
         try:
             return super().from_pretrained(where, **options)
-        except (OSError, ValueError) as error:
-            raise ValueError(f"cannot load the model in {where}: {str(error).splitlines()[0]}") from None
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, NotImplementedError, RuntimeError) as error:
+            why = " ".join(str(error).split())[:200] or type(error).__name__
+            raise ValueError(f"cannot load the model in {where}: {why}") from None
 
     @torch.no_grad()
     def __call__(
@@ -205,7 +207,7 @@ class StoryPipeline(DiffusionPipeline):
             (guidance_scale, "guidance_scale", 0, 100),
             (temperature, "temperature", 0, 100),
         ]:
-            if not low <= value <= high:
+            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
                 raise ValueError(f"{name} is {value}; it must be between {low} and {high}")
         template = self._template(num_segments, segments, start, end, strength)
         if title is not None:
@@ -324,11 +326,16 @@ class StoryPipeline(DiffusionPipeline):
             raise ValueError("give either segments, or start and end")
         if segments is None and strength is not None:
             raise ValueError("strength needs segments")
+        for value, name in [(segments, "segments"), (start, "start"), (end, "end")]:
+            if value is not None and not isinstance(value, list | tuple):
+                raise ValueError(f"{name} must be a list of texts; got {type(value).__name__}")
         head: list[str | None] = list(start) if segments is None else list(segments)
         for text in (*head, *end):
             if text is not None:
                 check_text(text, "a given segment")
         given = len(head) + len(end)
+        if segments is None and num_segments is None and given and given >= MAX_SEGMENTS:
+            raise ValueError(f"start and end give {given} segments; with one to write, at most {MAX_SEGMENTS} fit")
         if segments is not None and num_segments is None:
             num_segments = given
         if given > MAX_SEGMENTS or num_segments == 0:
@@ -349,6 +356,8 @@ class StoryPipeline(DiffusionPipeline):
 
     def _prompt(self, title: str | None, keywords: Sequence[str], start: Sequence[str]) -> list[int]:
         """Token ids of the condition: the title, else keywords, else the first lines, else nothing."""
+        if not isinstance(keywords, list | tuple):
+            raise ValueError(f"keywords must be a list of texts; got {type(keywords).__name__}")
         limit = self.condition_encoder.config.max_tokens
         if title is not None:
             return condition_tokens(self.tokenizer, "title", title, limit)

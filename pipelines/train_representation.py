@@ -2,13 +2,14 @@
 
 import shutil
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast, T5Config
 
 from ..configs.schema import LoopConfig, RepresentationConfig
 from ..decoders import SegmentDecoder, neighbours
@@ -42,6 +43,13 @@ def build(config: RepresentationConfig, tokenizer: PreTrainedTokenizerFast) -> t
         "max_tokens": config.data.max_tokens,
         **shape,
     }
+    known = T5Config().to_dict()
+    for name, options in [("encoder", config.encoder.text_config), ("decoder", config.decoder.text_config)]:
+        for key in options:
+            if key not in known:
+                near = get_close_matches(key, known, n=1)
+                hint = f"; nearest known key: {near[0]!r}" if near else ""
+                raise ValueError(f"unknown key {key!r} in {name}.text_config{hint}")
     if config.encoder.pretrained is None:
         encoder = SegmentEncoder(text_config={**common, **config.encoder.text_config}, **compressor)
     else:

@@ -223,7 +223,7 @@ def test_a_random_seed_is_said_and_writes_the_story_again(run: Run, tiny_model_d
 def test_given_segments_come_back(run: Run, tiny_model_dir: Path) -> None:
     given = ["--start", "Tom ran.", "--start", "It rained.", "--end", "They went home."]
     (row,) = run("generate", *given, "--json", "--model", tiny_model_dir).rows
-    assert row["title"] is None and len(row["segments"]) == 5
+    assert row["title"] is None and len(row["segments"]) >= 4  # the model chooses how many
     assert row["segments"][:2] == ["Tom ran.", "It rained."] and row["segments"][-1] == "They went home."
     (row,) = run("generate", "--start", "Tom ran.", "--segments", 3, "--json", "--model", tiny_model_dir).rows
     assert row["segments"][0] == "Tom ran." and len(row["segments"]) == 3

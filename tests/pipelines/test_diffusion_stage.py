@@ -12,6 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from segdiff.configs.schema import ConditionConfig, DiffusionConfig
+from segdiff.decoders import SegmentDecoder
 from segdiff.encoders import SegmentEncoder
 from segdiff.pipelines.batches import DocumentSampler
 from segdiff.pipelines.corpus import Document
@@ -351,9 +352,11 @@ def test_no_representation(tiny_corpus, tmp_path):
 
 
 def other_representation(tiny_model_dir: Path, folder: Path, **change: Any) -> Path:
-    """The tiny representation with another encoder."""
+    """The tiny representation with other weights, or another shape."""
     encoder, decoder, tokenizer = load_representation(tiny_model_dir)
     encoder = SegmentEncoder.from_config({**encoder.config, **change})
+    if change:
+        decoder = SegmentDecoder.from_config({**decoder.config, **change})
     for name, part in {"encoder": encoder, "decoder": decoder, "tokenizer": tokenizer}.items():
         part.save_pretrained(folder / name)
     return folder
