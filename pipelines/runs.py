@@ -1,6 +1,9 @@
 """The folder of a training run: which config it belongs to and how far it has come."""
 
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +55,26 @@ def open_run(folder: Path, config: BaseModel) -> None:
         os.replace(temporary, file)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep a second command out of a run's folder; the processes of one `accelerate launch` share it.
+
+    Raises:
+        ValueError: another process trains there.
+    """
+    if sys.platform == "win32" or os.environ.get("RANK", "0") != "0":
+        yield
+        return
+    import fcntl
+
+    with (folder / f"{CONFIG}.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(f"another process is training in {folder}; wait for it, or use another --out") from None
+        yield
 
 
 def is_finished(folder: Path) -> bool:

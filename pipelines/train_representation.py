@@ -171,7 +171,11 @@ def train_representation(
     torch.manual_seed(config.loop.seed)
     if init is None:
         data = load_data(config.data, folder)
-        encoder, decoder = build(config, data.tokenizer)
+        try:
+            encoder, decoder = build(config, data.tokenizer)
+        except (RuntimeError, AssertionError, TypeError, ZeroDivisionError) as error:
+            why = " ".join(str(error).split())[:200]
+            raise ValueError(f"encoder and decoder options do not make a model: {why}") from None
     else:
         from .loading import load_representation
 

@@ -381,7 +381,7 @@ def _run_stage(out: Path, config: "BaseModel", run: Callable[[], Any]) -> None:
         run: trains; imports what it needs after the checks.
     """
     from .pipelines.checkpoints import latest_checkpoint
-    from .pipelines.runs import is_finished, open_run
+    from .pipelines.runs import is_finished, locked, open_run
 
     open_run(out, config)
     if is_finished(out):
@@ -390,7 +390,7 @@ def _run_stage(out: Path, config: "BaseModel", run: Callable[[], Any]) -> None:
     checkpoint = latest_checkpoint(out)
     if checkpoint is not None:
         _say(f"segdiff: resuming from {checkpoint}")
-    with _interruptible(out):
+    with locked(out), _interruptible(out):
         run()
     _say(f"segdiff: finished; the model is in {out / 'model'}")
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from segdiff.configs.schema import DiffusionConfig, LoopConfig, RepresentationConfig
-from segdiff.pipelines.runs import first_difference, is_finished, open_run, progress_of
+from segdiff.pipelines.runs import first_difference, is_finished, locked, open_run, progress_of
 
 
 def config(**loop: Any) -> RepresentationConfig:
@@ -109,3 +109,10 @@ def test_progress(tmp_path: Path) -> None:
 )
 def test_first_difference(there: Any, here: Any, difference: tuple[str, Any, Any] | None) -> None:
     assert first_difference(there, here) == difference
+
+
+def test_second_process_is_kept_out(tmp_path):
+    with locked(tmp_path), pytest.raises(ValueError, match="another process is training"), locked(tmp_path):
+        pass
+    with locked(tmp_path):
+        pass

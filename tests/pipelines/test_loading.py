@@ -1,0 +1,45 @@
+"""Parts of different models, and damaged ones, are refused."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file, save_file
+
+from segdiff.decoders import SegmentDecoder
+from segdiff.pipelines.loading import load_representation
+from segdiff.pipelines.tokenization import train_tokenizer
+
+
+@pytest.fixture
+def model(tiny_model_dir: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny_model_dir, tmp_path / "model"))
+
+
+def test_decoder_of_other_latents_is_refused(model):
+    decoder = load_representation(model)[1]
+    SegmentDecoder.from_config({**decoder.config, "latent_dim": 4}).save_pretrained(model / "decoder")
+    with pytest.raises(ValueError, match="of different models"):
+        load_representation(model)
+
+
+def test_larger_tokenizer_is_refused(model):
+    texts = [f"word{index} again" for index in range(300)]
+    train_tokenizer(texts, vocab_size=500).save_pretrained(model / "tokenizer")
+    with pytest.raises(ValueError, match="tokenizer is of another model"):
+        load_representation(model)
+
+
+def test_tokenizer_without_end_token_is_refused(model):
+    (model / "tokenizer" / "tokenizer_config.json").write_text("{}")
+    with pytest.raises((ValueError, FileNotFoundError), match="tokenizer"):
+        load_representation(model)
+
+
+def test_weights_that_are_not_finite_are_refused(model):
+    file = model / "decoder" / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(file)
+    tensors["expand.bias"][0] = float("nan")
+    save_file(tensors, file, metadata={"format": "pt"})
+    with pytest.raises(ValueError, match=r"expand\.bias is not finite"):
+        load_representation(model)
