@@ -156,7 +156,7 @@ def test_debug_shows_the_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) ->
     [
         (OSError(28, "No space left on device", "model.bin"), "the disk is full (writing model.bin)"),
         (RuntimeError("I/O error: No space left on device (os error 28)"), "the disk is full;"),
-        (PermissionError(13, "Permission denied", "/root/x"), "Permission denied: /root/x"),
+        (PermissionError(13, "Permission denied", "/data/x"), "Permission denied: /data/x"),
         (ValueError("one\n  two"), "one two"),
         (MemoryError(), "out of memory"),
     ],
