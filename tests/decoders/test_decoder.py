@@ -1,16 +1,26 @@
 """SegmentDecoder: what a segment may see, and generation that depends on nothing else."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
 
 from segdiff.decoders import SegmentDecoder, neighbours
 
-TEXT = {"vocab_size": 60, "d_model": 32, "num_layers": 1, "num_heads": 2, "d_kv": 16, "d_ff": 48, "dropout_rate": 0.0}
+TEXT: dict[str, Any] = {
+    "vocab_size": 60,
+    "d_model": 32,
+    "num_layers": 1,
+    "num_heads": 2,
+    "d_kv": 16,
+    "d_ff": 48,
+    "dropout_rate": 0.0,
+}
 NUM_LATENTS, LATENT_DIM, MAX_TOKENS = 3, 8, 10
 
 
-def make(**options) -> SegmentDecoder:
+def make(**options: Any) -> SegmentDecoder:
     torch.manual_seed(0)
     shape = {"num_latents": NUM_LATENTS, "latent_dim": LATENT_DIM, "states_per_latent": 2, "max_tokens": MAX_TOKENS}
     decoder = SegmentDecoder(text_config=TEXT, **{**shape, **options}).eval()
@@ -172,7 +182,7 @@ def by_hand(decoder: SegmentDecoder, memory: Tensor, memory_mask: Tensor) -> lis
 
 
 @pytest.fixture(scope="module")
-def rows(decoder) -> tuple[Tensor, Tensor]:
+def rows(decoder: SegmentDecoder) -> tuple[Tensor, Tensor]:
     """Memory of 40 segments with neighbours."""
     torch.manual_seed(2)
     latents, mask = grid(8, 8, 8, 8, 8)

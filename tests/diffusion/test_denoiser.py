@@ -13,7 +13,9 @@ NUM_LATENTS, LATENT_DIM, CONDITION_DIM, MAX_COUNT = 4, 2, 16, 6
 KINDS = [(None, "sample"), (2, "sample"), (1, "sample"), (None, "velocity"), (1, "velocity")]
 
 
-def make(per_token: int | None = None, prediction: Any = "sample", trained: bool = True, **options) -> SegmentDenoiser:
+def make(
+    per_token: int | None = None, prediction: Any = "sample", trained: bool = True, **options: Any
+) -> SegmentDenoiser:
     """A tiny denoiser; `trained` gives the layers that start at zero some weight."""
     torch.manual_seed(0)
     shape = {"num_latents": NUM_LATENTS, "latent_dim": LATENT_DIM, "condition_dim": CONDITION_DIM}
@@ -29,7 +31,7 @@ def make(per_token: int | None = None, prediction: Any = "sample", trained: bool
 
 
 @pytest.fixture(params=KINDS, ids=lambda kind: f"{kind[0] or 'all'} latents a token, {kind[1]}")
-def denoiser(request) -> SegmentDenoiser:
+def denoiser(request: pytest.FixtureRequest) -> SegmentDenoiser:
     return make(*request.param)
 
 

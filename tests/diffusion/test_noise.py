@@ -12,7 +12,7 @@ LEVELS = torch.linspace(0, 1, 201, dtype=torch.float64)
 def test_signal_and_noise_are_on_the_unit_circle():
     alpha, sigma = signal_and_noise(LEVELS)
     torch.testing.assert_close(alpha.square() + sigma.square(), torch.ones_like(LEVELS), rtol=0, atol=1e-15)
-    assert (alpha[0], sigma[0], alpha[-1], sigma[-1]) == (1, 0, 0, 1)
+    assert [alpha[0].item(), sigma[0].item(), alpha[-1].item(), sigma[-1].item()] == [1, 0, 0, 1]
     assert (alpha.diff() < 0).all() and (sigma.diff() > 0).all()
 
 

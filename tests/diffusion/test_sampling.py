@@ -48,7 +48,7 @@ class Oracle:
         return torch.where(clean_mask[..., None, None], latents, MEAN + gain * (latents - alpha * MEAN))
 
 
-def run(oracle: Oracle, scheduler: Any, num_steps: int, documents: int = B, **options) -> Tensor:
+def run(oracle: Oracle, scheduler: Any, num_steps: int, documents: int = B, **options: Any) -> Tensor:
     torch.manual_seed(0)
     noise = torch.randn(documents, S, K, D)
     if documents == B:  # mean 0 and deviation 1 exactly, so that what a linear oracle makes of it is exact as well
@@ -220,7 +220,7 @@ def write(
     noise, condition = torch.randn(3, S, K, D)[rows, :width], torch.randn(3, 2, 8)[rows]
     mask = (torch.arange(width) < torch.tensor([4, 2, 3])[:, None])[rows]
     condition_mask = torch.ones(condition.shape[:2], dtype=torch.bool)
-    null = {"null_condition": torch.zeros_like(condition), "null_condition_mask": condition_mask}
+    null: dict[str, Any] = {"null_condition": torch.zeros_like(condition), "null_condition_mask": condition_mask}
     scheduler = scheduler or dpm()()
     out = sample(denoiser, scheduler, 6, noise, mask, condition, condition_mask, **null, **options)
     return torch.where(mask[..., None, None], out.latents, 0.0)
@@ -279,7 +279,7 @@ def test_same_seed_same_latents_and_the_scheduler_is_left_usable(denoiser):
 
 def test_on_step_is_told_every_step(denoiser):
     steps: list[int] = []
-    write(denoiser, on_step=lambda step, estimate: steps.append(step) or None)  # type: ignore[func-returns-value]
+    write(denoiser, on_step=lambda step, _: steps.append(step))
     assert steps == list(range(6))
 
 

@@ -1,5 +1,7 @@
 """SegmentEncoder: normalisation, fingerprint, disk, and pretrained text encoders."""
 
+from typing import Any
+
 import pytest
 import torch
 from transformers import T5Config, T5EncoderModel, T5ForConditionalGeneration
@@ -10,7 +12,7 @@ TEXT = {"vocab_size": 300, "d_model": 32, "num_layers": 1, "num_heads": 2, "d_kv
 SHAPE = {"num_latents": 3, "latent_dim": 8, "states_per_latent": 2, "max_tokens": 20}
 
 
-def make(**options) -> SegmentEncoder:
+def make(**options: Any) -> SegmentEncoder:
     torch.manual_seed(0)
     return SegmentEncoder(**{"text_config": TEXT, **SHAPE, **options}).eval()
 

@@ -39,7 +39,9 @@ def test_given_noise_is_used_and_the_scale_has_no_gradient():
     noised = add_noise(latents, 0.5, noise)
     torch.testing.assert_close(noised, latents + 0.5 * rms(latents) * noise)
     noised.sum().backward()
-    assert torch.equal(latents.grad, torch.ones_like(latents))  # latents cannot grow to drown the noise
+    assert latents.grad is not None and torch.equal(
+        latents.grad, torch.ones_like(latents)
+    )  # latents cannot grow to drown the noise
 
 
 def test_unit_direction_has_unit_rms_and_leaves_zero_alone():

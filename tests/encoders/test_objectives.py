@@ -1,6 +1,7 @@
 """Contrastive and adversarial objectives: identities with a known answer."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -64,12 +65,13 @@ def test_contrast_pulls_positives_and_pushes_negatives():
     info_nce(anchor, positive, negative, 0.1).backward()
     with torch.no_grad():
         for latents in (anchor, positive, negative):
+            assert latents.grad is not None
             latents -= 0.5 * latents.grad
     assert similarity(anchor, positive).diagonal().mean() > before[0]
     assert similarity(anchor, negative).diagonal().mean() < before[1]
 
 
-def loss_of(weight: Tensor, target: Tensor):
+def loss_of(weight: Tensor, target: Tensor) -> Callable[[Tensor], Tensor]:
     """A smooth loss with a different worst direction in every segment."""
     return lambda point: (torch.tanh(point.flatten(1) @ weight) - target).square().sum()
 

@@ -1,5 +1,7 @@
 """Batches are functions of (seed, step): every document once an epoch, on one process or many."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -17,7 +19,7 @@ from segdiff.pipelines.prepared import PreparedCorpus, Ragged
 LENGTHS = np.random.default_rng(0).integers(1, 15, size=157)
 
 
-def sampler(lengths: np.ndarray = LENGTHS, **options) -> DocumentSampler:
+def sampler(lengths: np.ndarray = LENGTHS, **options: Any) -> DocumentSampler:
     return DocumentSampler(lengths, **{"batch_documents": 8, "max_segments": 6, "seed": 3, **options})
 
 

@@ -32,7 +32,7 @@ def test_saved_is_loaded_and_older_ones_go(tmp_path):
         save_checkpoint(tmp_path, step, TENSORS, {"total_steps": None})
         assert names(tmp_path) == [f"checkpoint-{step}"]
     path = latest_checkpoint(tmp_path)
-    assert path == tmp_path / "checkpoint-12"
+    assert path is not None and path == tmp_path / "checkpoint-12"
     tensors, state = load_checkpoint(path, ["model", "optimizer"])
     assert state == {"total_steps": None, "step": 12}
     for stem, named in TENSORS.items():

@@ -26,6 +26,7 @@ from segdiff.pipelines.train_diffusion import build, cached_latents, train_diffu
 from segdiff.pipelines.training import fit
 
 CONDITION = {"text_config": {"d_model": 16, "num_layers": 1, "num_heads": 2, "d_kv": 8, "d_ff": 32}, "max_tokens": 24}
+Model = tuple[SegmentEncoder, PreTrainedTokenizerFast]
 DENOISER = {"width": 32, "num_layers": 2, "num_heads": 2, "dropout": 0.0}
 DOCUMENTS = [
     Document(("Tom got a kite.", "It flew high.", "He was happy."), "The kite"),
@@ -35,18 +36,18 @@ DOCUMENTS = [
 
 
 @pytest.fixture(scope="module")
-def model(tiny_model_dir) -> tuple[SegmentEncoder, PreTrainedTokenizerFast]:
+def model(tiny_model_dir: Path) -> Model:
     encoder, _, tokenizer = load_representation(tiny_model_dir)
     return encoder, tokenizer
 
 
 @pytest.fixture(scope="module")
-def corpus(model) -> PreparedCorpus:
+def corpus(model: Model) -> PreparedCorpus:
     return prepare(DOCUMENTS, [], model[1], max_tokens=40)
 
 
 @pytest.fixture(scope="module")
-def latents(corpus) -> Tensor:
+def latents(corpus: PreparedCorpus) -> Tensor:
     return torch.randn(len(corpus.segments), 2, 8, generator=torch.Generator().manual_seed(0)).half()
 
 
@@ -134,7 +135,7 @@ def test_conditions_are_cut(model, corpus):
 # --------------------------------------------------------------------------------------------- objective
 
 
-def make(model: tuple[SegmentEncoder, PreTrainedTokenizerFast], **options: Any) -> DiffusionObjective:
+def make(model: Model, **options: Any) -> DiffusionObjective:
     """An objective whose denoiser has left its start at zero."""
     torch.manual_seed(0)
     given: dict[str, Any] = {"condition": CONDITION, "denoiser": DENOISER, **options}
@@ -146,7 +147,7 @@ def make(model: tuple[SegmentEncoder, PreTrainedTokenizerFast], **options: Any) 
 
 
 @pytest.fixture(scope="module")
-def batch(model, corpus, latents) -> LatentBatch:
+def batch(model: Model, corpus: PreparedCorpus, latents: Tensor) -> LatentBatch:
     windows = [(0, 0, 3), (1, 2, 6), (2, 0, 2)] * 8
     return latent_batch(corpus, latents, windows, drawer(corpus, model[1]), 12, np.random.default_rng(0))
 
@@ -219,10 +220,14 @@ def test_earlier_estimates_belong_to_their_examples(model, batch):
     objective = make(model, self_conditioning=1.0, levels={"share_given": 0.0})
     calls: list[tuple] = []
     outputs: list[Tensor] = []
-    hook = objective.denoiser.register_forward_hook(lambda _m, inputs, out: calls.append(inputs) or outputs.append(out))
+    hooks = [
+        objective.denoiser.register_forward_pre_hook(lambda _m, inputs: calls.append(inputs)),
+        objective.denoiser.register_forward_hook(lambda _m, _i, out: outputs.append(out)),
+    ]
     torch.manual_seed(0)
     objective(batch)
-    hook.remove()
+    for hook in hooks:
+        hook.remove()
     for row, latents in enumerate(calls[0][0]):
         (place,) = (index for index, other in enumerate(calls[1][0]) if torch.equal(latents, other))
         torch.testing.assert_close(calls[1][8][place], outputs[0][row])
@@ -302,7 +307,7 @@ def losses(folder: Path) -> list[dict[str, float]]:
 
 
 @pytest.fixture(scope="module")
-def whole_run(tiny_model_dir, tiny_corpus, tmp_path_factory) -> Path:
+def whole_run(tiny_model_dir: Path, tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder: Path = tmp_path_factory.mktemp("diffusion") / "run"
     train_diffusion(stage(tiny_model_dir, tiny_corpus), folder)
     return folder

@@ -23,7 +23,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 
 @pytest.fixture(scope="module")
-def corpus(tokenizer) -> PreparedCorpus:
+def corpus(tokenizer: PreTrainedTokenizerFast) -> PreparedCorpus:
     return prepare(DOCUMENTS, PARAPHRASES, tokenizer, max_tokens=30)
 
 

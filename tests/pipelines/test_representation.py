@@ -22,6 +22,7 @@ from segdiff.pipelines.tokenization import train_tokenizer
 from segdiff.pipelines.train_representation import build, encode_corpus, train_representation
 from segdiff.pipelines.training import fit
 
+Prepared = tuple[PreTrainedTokenizerFast, PreparedCorpus]
 TEXT = {"d_model": 32, "num_layers": 1, "num_heads": 2, "d_kv": 16, "d_ff": 48}
 BASE: dict[str, Any] = {
     "data": {"max_tokens": 64},
@@ -48,14 +49,14 @@ def config(*changes: dict[str, Any]) -> RepresentationConfig:
 
 
 @pytest.fixture(scope="module")
-def prepared(tiny_corpus) -> tuple[PreTrainedTokenizerFast, PreparedCorpus]:
+def prepared(tiny_corpus: Path) -> Prepared:
     documents = list(read_documents(tiny_corpus))
     tokenizer = train_tokenizer((text for document in documents for text in document.segments), vocab_size=300)
     return tokenizer, prepare(documents, [], tokenizer, max_tokens=64)
 
 
 @pytest.fixture(scope="module")
-def batch(prepared) -> SegmentBatch:
+def batch(prepared: Prepared) -> SegmentBatch:
     _, corpus = prepared
     windows = [(document, 0, int(corpus.documents.lengths[document])) for document in range(6)]
     batch = segment_batch(corpus, windows, 6, np.random.default_rng(0))
@@ -63,7 +64,7 @@ def batch(prepared) -> SegmentBatch:
     return batch
 
 
-def make(prepared, *changes: dict[str, Any]) -> RepresentationObjective:
+def make(prepared: Prepared, *changes: dict[str, Any]) -> RepresentationObjective:
     torch.manual_seed(0)
     options = config(*changes)
     return RepresentationObjective(*build(options, prepared[0]), options).eval()
@@ -122,7 +123,7 @@ CHANGES = [
 ]
 
 
-def learned(prepared, batch: SegmentBatch, *changes: dict[str, Any]) -> Tensor:
+def learned(prepared: Prepared, batch: SegmentBatch, *changes: dict[str, Any]) -> Tensor:
     """Weights of the encoder after three steps."""
     objective = make(prepared, *changes)
     optimizer = torch.optim.SGD(objective.encoder.parameters(), lr=0.1)
@@ -176,7 +177,12 @@ def test_context_is_dropped_per_segment(prepared, batch, monkeypatch):
     objective = make(prepared, OFF, {"context_dropout": 0.5})
     seen: list[Tensor] = []
     memory = objective.decoder.memory
-    monkeypatch.setattr(objective.decoder, "memory", lambda *inputs: seen.append(inputs[2]) or memory(*inputs))
+
+    def watched(latents: Tensor, around: Tensor, around_mask: Tensor) -> tuple[Tensor, Tensor]:
+        seen.append(around_mask)
+        return memory(latents, around, around_mask)
+
+    monkeypatch.setattr(objective.decoder, "memory", watched)
     for seed in range(5):
         torch.manual_seed(seed)
         objective(batch)
@@ -243,7 +249,7 @@ def losses(folder: Path) -> list[dict[str, float]]:
 
 
 @pytest.fixture(scope="module")
-def whole_run(tiny_corpus, tmp_path_factory) -> Path:
+def whole_run(tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder: Path = tmp_path_factory.mktemp("representation") / "run"
     train_representation(stage(tiny_corpus), folder)
     return folder

@@ -27,11 +27,11 @@ SCHEDULERS = {
     "unipc": lambda: UniPCMultistepScheduler(prediction_type="v_prediction", **COSINE),
     "flow": lambda: FlowMatchEulerDiscreteScheduler(shift=3.0),
 }
-FAST = {"num_inference_steps": 4}
+FAST: dict[str, Any] = {"num_inference_steps": 4}
 
 
 @pytest.fixture(scope="module")
-def pipeline(tiny_model_dir) -> StoryPipeline:
+def pipeline(tiny_model_dir: Path) -> StoryPipeline:
     """The tiny pipeline with a decoder that writes something: a fresh one repeats its first token."""
     pipeline = StoryPipeline.from_pretrained(tiny_model_dir)
     pipeline.set_progress_bar_config(disable=True)
@@ -252,7 +252,7 @@ def test_round_trip(pipeline, tmp_path):
         assert not right.training
         for key, tensor in left.state_dict().items():
             assert torch.equal(right.state_dict()[key], tensor), (name, key)
-    options = {"title": "A kite", "num_stories": 3, "temperature": 0.5, **FAST}
+    options: dict[str, Any] = {"title": "A kite", "num_stories": 3, "temperature": 0.5, **FAST}
     assert [s.segments for s in loaded(**options)] == [s.segments for s in pipeline(**options)]
 
 
@@ -275,7 +275,7 @@ def test_schedulers_swap_at_loading(tiny_model_dir, name):
 
 
 @pytest.fixture
-def broken(tiny_model_dir, tmp_path) -> Path:
+def broken(tiny_model_dir: Path, tmp_path: Path) -> Path:
     """A copy to be damaged."""
     shutil.copytree(tiny_model_dir, tmp_path / "model")
     return tmp_path / "model"

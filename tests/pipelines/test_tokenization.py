@@ -28,7 +28,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 
 @pytest.fixture(scope="module")
-def reloaded(tokenizer, tmp_path_factory) -> PreTrainedTokenizerFast:
+def reloaded(tokenizer: PreTrainedTokenizerFast, tmp_path_factory: pytest.TempPathFactory) -> PreTrainedTokenizerFast:
     folder: Path = tmp_path_factory.mktemp("tokenizer")
     tokenizer.save_pretrained(folder)
     return load_tokenizer(folder)

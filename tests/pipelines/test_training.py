@@ -102,7 +102,12 @@ def test_optimizer_steps_and_rates_under_accumulation(tmp_path, monkeypatch, acc
 
     monkeypatch.setattr(torch.optim.AdamW, "step", counted)
     seen: list[int] = []
-    run(Toy(), tmp_path, lambda micro: seen.append(micro) or points(micro), accumulate=accumulate)  # type: ignore[func-returns-value]
+
+    def watched(micro: int) -> Points:
+        seen.append(micro)
+        return points(micro)
+
+    run(Toy(), tmp_path, watched, accumulate=accumulate)
     assert seen == list(range(12 * accumulate))
     assert rates == pytest.approx([learning_rate(index, 12, loop()) for index in range(12)])
     assert [rate for (rate,) in logged(tmp_path, "learning_rate")] == pytest.approx(rates)
@@ -293,7 +298,7 @@ def test_loss_that_is_not_finite_is_refused_and_never_saved(tmp_path, log_every,
     with pytest.raises(ValueError, match=r"the loss is not finite at step \d+ .*lower loop.learning_rate"):
         run(Toy(), tmp_path, broken, log_every=log_every)
     path = latest_checkpoint(tmp_path)
-    assert path == tmp_path / "checkpoint-4"
+    assert path is not None and path == tmp_path / "checkpoint-4"
     assert all(tensor.isfinite().all() for tensor in load_checkpoint(path, ["model"])[0]["model"].values())
 
 
