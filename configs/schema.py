@@ -90,6 +90,7 @@ class RepresentationConfig(Config):
     context_dropout: float = Field(0.5, ge=0, le=1)  # share of segments that see no neighbour in a step
     length_chunks: int = Field(3, ge=1)  # chunks of similar length that a batch is run in, to save padding
     noise: NoiseConfig = NoiseConfig()
+    noise_warmup_steps: int = Field(0, ge=0)  # steps over which the noise grows from none to `noise.max_strength`
     contrastive: ContrastiveConfig = ContrastiveConfig()
     adversarial: AdversarialConfig = AdversarialConfig()
     loop: LoopConfig = LoopConfig()

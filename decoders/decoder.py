@@ -15,6 +15,8 @@ from transformers import T5Config
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from transformers.models.t5.modeling_t5 import T5Stack
 
+LEVEL_WIDTH = 32
+
 
 def neighbours(latents: Tensor, segment_mask: Tensor, window: int) -> tuple[Tensor, Tensor]:
     """Latents of the segments around each segment, in the order -W .. -1, 1 .. W.
@@ -78,21 +80,35 @@ class SegmentDecoder(ModelMixin, ConfigMixin):
         self.context = nn.Linear(latent_dim, config.d_model)
         self.context_slot = nn.Parameter(torch.randn(num_latents, config.d_model) * 0.5)
         self.context_offset = nn.Parameter(torch.randn(2 * context_window, config.d_model) * 0.5)
+        self.level = nn.Sequential(nn.Linear(1, LEVEL_WIDTH), nn.SiLU(), nn.Linear(LEVEL_WIDTH, config.d_model))
+        nn.init.zeros_(self.level[2].weight)
+        nn.init.zeros_(self.level[2].bias)
 
     def memory(
-        self, latents: Tensor, around: Tensor | None = None, around_mask: Tensor | None = None
+        self,
+        latents: Tensor,
+        around: Tensor | None = None,
+        around_mask: Tensor | None = None,
+        level: Tensor | float = 0.0,
     ) -> tuple[Tensor, Tensor]:
         """The states that the decoder attends to.
+
+        The decoder is told how far its latents are from clean ones (conditioning augmentation, arXiv 2106.15282): it
+        copies what it can trust and writes like a language model where it cannot.
 
         Args:
             latents: (N, K, D), normalised.
             around: neighbours (N, 2W, K, D), or None for segments on their own.
             around_mask: (N, 2W), True where a neighbour exists and may be seen.
+            level: (N,) noise levels in [0, 1], or one for all: 0 = clean, s / (1 + s) for noise of strength s, and the
+                level that a denoised segment started from.
 
         Returns:
             (N, M, H) states and (N, M) mask.
         """
         own = self.expand(latents).reshape(latents.shape[0], -1, self.hidden_size) + self.own_position
+        levels = torch.as_tensor(level, dtype=own.dtype, device=own.device).expand(own.shape[0])
+        own = own + self.level(levels.unsqueeze(-1)).unsqueeze(1)
         mask = torch.ones(own.shape[:2], dtype=torch.bool, device=own.device)
         if around is None or around_mask is None or self.config.context_window == 0:
             return own, mask

@@ -8,13 +8,15 @@ per segment and the condition to an estimate of the clean latents.
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
-from .layers import Block, sinusoid
+from .layers import Block, rotary_table, sinusoid
 from .noise import LOG_SNR_LIMIT
 
+LEVEL_WIDTH = 64  # a noise level is one number: a narrow embedding holds it
 DISTANCE_BUCKETS = (0, 1, 2, 3, 4, 5, 7, 10, 15, 25, 50)
 
 
@@ -86,9 +88,9 @@ class SegmentDenoiser(ModelMixin, ConfigMixin):
         self.slot = nn.Parameter(torch.randn(self.tokens_per_segment, width) * 0.02)
         self.before = nn.Embedding(len(DISTANCE_BUCKETS), width)
         self.after = nn.Embedding(len(DISTANCE_BUCKETS), width)
-        self.clean = nn.Parameter(torch.randn(width) * 0.02)
-        self.noise_level = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
-        self.modulation = nn.Linear(width, 6 * width)
+        self.clean = nn.Parameter(torch.randn(LEVEL_WIDTH) * 0.02)
+        self.noise_level = nn.Linear(LEVEL_WIDTH, LEVEL_WIDTH)
+        self.modulation = nn.Linear(LEVEL_WIDTH, 6 * width)
         self.blocks = nn.ModuleList(
             Block(width, num_heads, condition_dim if index % cross_every == 0 else None, mlp_ratio, dropout)
             for index in range(num_layers)
@@ -149,14 +151,14 @@ class SegmentDenoiser(ModelMixin, ConfigMixin):
         x = x.flatten(1, 2)  # (B, S * tokens, H)
 
         level = log_snr.masked_fill(clean_mask, LOG_SNR_LIMIT)
-        level = self.noise_level(sinusoid(level, self.config.width).to(x.dtype)) + clean_mask.unsqueeze(-1) * self.clean
-        modulation = self.modulation(level).unflatten(-1, (6, -1)).repeat_interleave(per_segment, dim=1)
+        level = self.noise_level(sinusoid(level, LEVEL_WIDTH).to(x.dtype)) + clean_mask.unsqueeze(-1) * self.clean
+        modulation = self.modulation(F.silu(level)).unflatten(-1, (6, -1)).repeat_interleave(per_segment, dim=1)
         position = torch.arange(num_segments, device=x.device).repeat_interleave(per_segment)
-        position = position.expand(num_documents, -1)
+        table = rotary_table(position, self.config.width // self.config.num_heads)
         allowed = attention_mask(segment_mask, clean_mask)
         allowed = allowed.repeat_interleave(per_segment, 1).repeat_interleave(per_segment, 2)
         for block, keys_values in zip(self.blocks, condition_keys, strict=True):
-            x = block(x, modulation, position, allowed, keys_values, condition_mask)
+            x = block(x, modulation, table, allowed, keys_values, condition_mask)
         out = self.output(self.output_norm(x)).reshape(latents.shape).to(latents.dtype)
         if self.config.prediction == "velocity":  # v = alpha * e - sigma * z, so z = alpha * x - sigma * v
             alpha, sigma = (

@@ -7,13 +7,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def rotary(x: Tensor, position: Tensor) -> Tensor:
-    """Rotary position embedding (arXiv 2104.09864) of (B, A, L, P) at positions (B, L)."""
-    half = x.shape[-1] // 2
-    frequency = torch.exp(-math.log(1000.0) * torch.arange(half, device=x.device) / half)
-    angle = (position[:, None, :, None] * frequency).to(x.dtype)
-    cos, sin = angle.cos(), angle.sin()
-    left, right = x[..., :half], x[..., half:]
+def rotary_table(position: Tensor, head_width: int) -> tuple[Tensor, Tensor]:
+    """Cosine and sine (L, P / 2) of the rotation angles at positions (L,)."""
+    half = head_width // 2
+    frequency = torch.exp(-math.log(1000.0) * torch.arange(half, device=position.device) / half)
+    angle = position.unsqueeze(-1) * frequency
+    return angle.cos(), angle.sin()
+
+
+def rotary(x: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
+    """Rotary position embedding (arXiv 2104.09864) of (B, A, L, P) by a `rotary_table` of its L positions."""
+    cos, sin = table
+    left, right = x.chunk(2, dim=-1)
     return torch.cat([left * cos - right * sin, left * sin + right * cos], dim=-1)
 
 
@@ -40,14 +45,11 @@ class SelfAttention(nn.Module):
         self.key_norm = nn.RMSNorm(width // num_heads, eps=1e-6)
         self.out = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, position: Tensor, allowed: Tensor) -> Tensor:
-        """(B, L, H), positions (B, L) and (B, L, L) "may attend" -> (B, L, H)."""
+    def forward(self, x: Tensor, table: tuple[Tensor, Tensor], allowed: Tensor) -> Tensor:
+        """(B, L, H), a `rotary_table` of the L positions and (B, L, L) "may attend" -> (B, L, H)."""
         heads = self.qkv(x).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
         query, key, value = heads.unbind(0)
-        query, key = (
-            rotary(self.query_norm(query.float()), position),
-            rotary(self.key_norm(key.float()), position),
-        )
+        query, key = rotary(self.query_norm(query.float()), table), rotary(self.key_norm(key.float()), table)
         out = F.scaled_dot_product_attention(query, key, value.to(query.dtype), attn_mask=allowed.unsqueeze(1))
         return self.out(out.transpose(1, 2).flatten(2).to(x.dtype))
 
@@ -107,14 +109,14 @@ class Block(nn.Module):
         self,
         x: Tensor,
         modulation: Tensor,
-        position: Tensor,
+        table: tuple[Tensor, Tensor],
         allowed: Tensor,
         keys_values: tuple[Tensor, Tensor] | None,
         condition_mask: Tensor,
     ) -> Tensor:
         """(B, L, H) with modulation (B, L, 6, H) -> (B, L, H)."""
         shift, scale, gate, mlp_shift, mlp_scale, mlp_gate = (modulation + self.table).unbind(-2)
-        attended = self.attention(modulate(self.attention_norm(x), shift, scale), position, allowed)
+        attended = self.attention(modulate(self.attention_norm(x), shift, scale), table, allowed)
         x = x + gate * self.dropout(attended)
         if self.cross is not None and keys_values is not None:
             x = x + self.dropout(self.cross(self.cross_norm(x), *keys_values, condition_mask))

@@ -4,6 +4,8 @@ All noise strengths in this project are relative: a strength of 0.3 moves a segm
 whatever their scale or width.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -26,6 +28,11 @@ def add_noise(latents: Tensor, strength: float | Tensor, noise: Tensor | None = 
     if isinstance(strength, Tensor):
         strength = strength[..., None, None]
     return latents + strength * rms(latents).detach() * noise
+
+
+def noise_level(strength: float | Tensor) -> Any:
+    """The noise level s / (1 + s) in [0, 1) of noise of strength s: that of the straight path with the same ratio."""
+    return strength / (1 + strength)
 
 
 def unit_direction(gradient: Tensor) -> Tensor:

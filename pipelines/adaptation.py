@@ -13,7 +13,7 @@ from ..configs.schema import AdaptationConfig
 from ..decoders import SegmentDecoder, neighbours
 from ..diffusion import SegmentDenoiser, sample
 from ..encoders import ConditionEncoder
-from ..encoders.latents import add_noise
+from ..encoders.latents import add_noise, noise_level
 from .batches import TensorBatch
 from .latent_batches import LatentBatch
 from .representation import length_chunks
@@ -55,26 +55,27 @@ class AdaptationObjective(nn.Module):
         self.config = config
 
     @torch.no_grad()
-    def denoised(self, batch: LatentBatch) -> Tensor:
-        """Latents (B, S, K, D) noised to a level drawn per document and denoised again by the sampler."""
+    def denoised(self, batch: LatentBatch, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Latents (R, S, K, D) of R rows, noised to a level drawn for each and denoised again; the levels (R, 1)."""
         denoiser, condition_encoder = self.frozen
         low, high = self.config.min_level, self.config.max_level
-        level = low + (high - low) * torch.rand(batch.latents.shape[0], 1, device=batch.latents.device)
-        condition, condition_mask = condition_encoder(batch.condition_ids, batch.condition_mask)
+        latents = batch.latents[rows]
+        level = low + (high - low) * torch.rand(len(rows), 1, device=latents.device)
+        condition, condition_mask = condition_encoder(batch.condition_ids[rows], batch.condition_mask[rows])
         output = sample(
             denoiser,
             self.scheduler,
             self.config.denoising_steps,
-            torch.randn_like(batch.latents),
-            batch.segment_mask,
+            torch.randn_like(latents),
+            batch.segment_mask[rows],
             condition,
             condition_mask,
-            latents=batch.latents,
-            start_level=level.expand(-1, batch.latents.shape[1]),
-            before=batch.before,
-            after=batch.after,
+            latents=latents,
+            start_level=level.expand(-1, latents.shape[1]),
+            before=batch.before[rows],
+            after=batch.after[rows],
         )
-        return output.latents
+        return output.latents, level
 
     def forward(self, batch: AdaptationBatch) -> dict[str, Tensor]:
         """Losses of a batch: "loss" in nats per token."""
@@ -83,13 +84,14 @@ class AdaptationObjective(nn.Module):
         noise = self.config.noise
         strength = torch.rand(mask.shape, device=mask.device) * noise.max_strength
         strength = strength.masked_fill(torch.rand(mask.shape, device=mask.device) < noise.clean_share, 0.0)
-        noised = add_noise(latents, strength)
-        shown = torch.rand(mask.shape[0], device=mask.device) < self.config.denoised_share
-        mixed = torch.where(shown[:, None, None, None], self.denoised(batch.documents), noised)
+        mixed, level = add_noise(latents, strength), noise_level(strength)
+        rows = (torch.rand(mask.shape[0], device=mask.device) < self.config.denoised_share).nonzero().squeeze(1)
+        if len(rows):
+            mixed[rows], level[rows] = self.denoised(batch.documents, rows)
         around, seen = neighbours(mixed, mask, self.decoder.config.context_window)
         kept = torch.rand(mask.shape, device=mask.device) >= self.config.context_dropout
         seen = seen & kept.unsqueeze(-1)
-        memory, memory_mask = self.decoder.memory(mixed[mask], around[mask], seen[mask])
+        memory, memory_mask = self.decoder.memory(mixed[mask], around[mask], seen[mask], level[mask])
         total = latents.new_zeros(())
         for rows, width in length_chunks(batch.token_mask, LENGTH_CHUNKS):
             tokens, token_mask = batch.tokens[rows, :width], batch.token_mask[rows, :width]

@@ -9,8 +9,10 @@ from typing import Self
 
 import numpy as np
 import torch
+from accelerate import Accelerator
 from torch import Tensor
 
+from ..configs.schema import DataConfig, LoopConfig
 from .prepared import PreparedCorpus, Ragged
 
 
@@ -73,6 +75,18 @@ class DocumentSampler:
         self.segments_per_batch = batch_documents * typical
         self._epoch: tuple[int, list[np.ndarray]] | None = None
         self.batches_per_epoch = len(self._batches(0)) // world or 1
+
+    @classmethod
+    def of(cls, corpus: PreparedCorpus, data: DataConfig, loop: LoopConfig, accelerator: Accelerator) -> Self:
+        """The batches of a corpus that a stage's config asks for, and of them this process's share."""
+        return cls(
+            corpus.documents.lengths,
+            loop.batch_documents,
+            data.max_segments,
+            loop.seed,
+            accelerator.process_index,
+            accelerator.num_processes,
+        )
 
     def _batches(self, epoch: int) -> list[np.ndarray]:
         rng = np.random.default_rng([self.seed, epoch])

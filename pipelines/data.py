@@ -114,15 +114,18 @@ def _prepare_folder(config: DataConfig, ready: Path, tokenizer: PreTrainedTokeni
     temporary = ready.with_name("data.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    if tokenizer is None:
-        texts = (text for document in read_all(config.train, config.max_documents) for text in document.segments)
-        tokenizer = train_tokenizer(texts, config.vocab_size)
-    tokenizer.save_pretrained(temporary / "tokenizer")
-    pairs = read_paraphrases(config.paraphrases)
-    documents = read_all(config.train, config.max_documents)
-    prepare(documents, pairs, tokenizer, config.max_tokens).save(temporary / "train")
-    if config.valid:
-        held_out = read_all(config.valid, config.max_documents)
-        prepare(held_out, [], tokenizer, config.max_tokens).save(temporary / "valid")
-    write_json(temporary / "key.json", key)
-    replace_folder(temporary, ready)
+    try:
+        if tokenizer is None:
+            texts = (text for document in read_all(config.train, config.max_documents) for text in document.segments)
+            tokenizer = train_tokenizer(texts, config.vocab_size)
+        tokenizer.save_pretrained(temporary / "tokenizer")
+        pairs = read_paraphrases(config.paraphrases)
+        documents = read_all(config.train, config.max_documents)
+        prepare(documents, pairs, tokenizer, config.max_tokens).save(temporary / "train")
+        if config.valid:
+            held_out = read_all(config.valid, config.max_documents)
+            prepare(held_out, [], tokenizer, config.max_tokens).save(temporary / "valid")
+        write_json(temporary / "key.json", key)
+        replace_folder(temporary, ready)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

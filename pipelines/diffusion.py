@@ -55,11 +55,15 @@ class DiffusionObjective(nn.Module):
 
     @torch.no_grad()
     def earlier_estimate(self, inputs: tuple[Tensor, ...], condition: Tensor, condition_mask: Tensor) -> Tensor:
-        """Estimates (B, S, K, D) for self-conditioning of randomly drawn examples; zeros for the others."""
+        """Estimates (B, S, K, D) for self-conditioning of randomly drawn examples; zeros for the others.
+
+        A share of the batch that is no whole number of examples is rounded at random, so that it holds on average.
+        """
         latents = inputs[0]
         earlier = torch.zeros_like(latents)
-        rows = torch.randperm(latents.shape[0], device=latents.device)
-        rows = rows[: round(self.config.self_conditioning * latents.shape[0])]
+        whole, rest = divmod(self.config.self_conditioning * latents.shape[0], 1)
+        count = int(whole) + int(rest > 0 and float(torch.rand(())) < rest)
+        rows = torch.randperm(latents.shape[0], device=latents.device)[:count]
         if len(rows):
             keys = self.denoiser.condition_keys(condition[rows])
             out = self.denoiser(*(tensor[rows] for tensor in inputs), keys, condition_mask[rows])

@@ -23,7 +23,7 @@ from .checkpoints import write_json
 from .corpus import Document
 from .data import load_data, read_all
 from .ladder import evaluate_ladder
-from .runs import open_run
+from .runs import locked, open_run
 from .saving import save_pipeline
 from .story import StoryPipeline
 from .train_adaptation import train_adaptation
@@ -67,8 +67,9 @@ def build_story_model(
             return
         say(name)
         stage_config = _stage_config(schema, source, plan, prepared, getattr(plan.minutes, name), inputs)
-        open_run(folder / name, stage_config)
-        run(stage_config, folder / name)
+        with locked(folder / name):
+            open_run(folder / name, stage_config)
+            run(stage_config, folder / name)
 
     stage("representation", RepresentationConfig, plan.representation, train_representation)
     stage("diffusion", DiffusionConfig, plan.diffusion, train_diffusion, representation=models["representation"])

@@ -17,10 +17,10 @@ from torch import Tensor
 
 from ..decoders import SegmentDecoder
 from ..diffusion import sample
-from ..encoders.latents import add_noise
+from ..encoders.latents import add_noise, noise_level
 from .corpus import Document
 from .rendering import encode_texts, render
-from .story import MAX_SEGMENTS, StoryPipeline
+from .story import DECODER_LEVEL, MAX_SEGMENTS, StoryPipeline
 from .tokenization import condition_tokens, pad_tokens, segment_tokens
 
 LATENT_NOISE = (0.1, 0.3, 0.5)
@@ -148,19 +148,19 @@ def latent_rungs(
         batch = documents[start : start + BATCH_STORIES]
         latents, mask = latent_grid(pipeline, [document.segments for document in batch])
         noise = story_noise(latents, mask, seed + start)
-        grids = {"reconstructed": latents}
+        grids = {"reconstructed": (latents, 0.0)}
         grids |= {
-            f"reconstructed, noise {strength:g}": add_noise(latents, strength, noise) for strength in LATENT_NOISE
+            f"reconstructed, noise {strength:g}": (add_noise(latents, strength, noise), noise_level(strength))
+            for strength in LATENT_NOISE
         }
         for level in START_LEVELS:
             titles = [document.title for document in batch]
-            grids[f"denoised from {level:g}"] = denoise(
-                pipeline, titles, latents, mask, noise, level, num_inference_steps
-            )
-        for name, grid in grids.items():
+            grid = denoise(pipeline, titles, latents, mask, noise, level, num_inference_steps)
+            grids[f"denoised from {level:g}"] = (grid, min(level, DECODER_LEVEL))
+        for name, (grid, level) in grids.items():
             rung = rungs.setdefault(name, Rung(name, [], []))
             with recorded_endings(pipeline.decoder) as ended:
-                rung.stories.extend(render(pipeline.decoder, pipeline.tokenizer, grid, mask))
+                rung.stories.extend(render(pipeline.decoder, pipeline.tokenizer, grid, mask, level=level))
             rung.ended.extend(ended)
     return list(rungs.values())
 

@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 
 from ..decoders import SegmentDecoder
 from ..encoders import SegmentEncoder
-from ..encoders.latents import add_noise
+from ..encoders.latents import add_noise, noise_level
 from ..encoders.segmenters import SentenceSegmenter, split_long
 from .rendering import encode_texts, render
 from .tokenization import token_lists
@@ -123,4 +123,5 @@ def _batch(
     ).unsqueeze(1)
     grid = latents.new_zeros(*segment_mask.shape, *latents.shape[1:])  # (B, S, K, D)
     grid[segment_mask] = latents
-    return [" ".join(segments) for segments in render(decoder, tokenizer, grid, segment_mask)]
+    level = noise_level(noise)
+    return [" ".join(segments) for segments in render(decoder, tokenizer, grid, segment_mask, level=level)]

@@ -64,6 +64,7 @@ def render(
     segment_mask: Tensor,
     temperature: float = 0.0,
     uniforms: Tensor | None = None,
+    level: Tensor | float = 0.0,
     batch_size: int = 512,
 ) -> list[list[str]]:
     """Latents of a grid -> the texts of its existing segments, all rendered in parallel, each seeing its neighbours.
@@ -73,15 +74,17 @@ def render(
         segment_mask: (B, S), True where a segment exists.
         temperature: of the decoder's sampling; 0 takes the likeliest token.
         uniforms: (B, S, max_tokens) numbers in [0, 1) for `temperature` > 0.
+        level: (B, S) noise levels that the decoder is told, or one for all; see `SegmentDecoder.memory`.
         batch_size: segments at once.
     """
     around, seen = neighbours(latents, segment_mask, decoder.config.context_window)
     own, around, seen = latents[segment_mask], around[segment_mask], seen[segment_mask]
     drawn = uniforms[segment_mask] if uniforms is not None else None
+    levels = torch.as_tensor(level, dtype=latents.dtype, device=latents.device).expand(segment_mask.shape)[segment_mask]
     texts: list[str] = []
     for start in range(0, own.shape[0], batch_size):
         part = slice(start, start + batch_size)
-        memory, mask = decoder.memory(own[part], around[part], seen[part])
+        memory, mask = decoder.memory(own[part], around[part], seen[part], levels[part])
         ids = decoder.generate(memory, mask, temperature, None if drawn is None else drawn[part])
         texts.extend(detokenize(tokenizer, ids))
     counts = segment_mask.sum(1).tolist()

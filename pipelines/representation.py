@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ..configs.schema import RepresentationConfig
 from ..decoders import SegmentDecoder, neighbours
 from ..encoders import SegmentEncoder
-from ..encoders.latents import add_noise
+from ..encoders.latents import add_noise, noise_level
 from ..encoders.objectives import adversarial_perturbation, info_nce
 from .batches import SegmentBatch
 
@@ -40,11 +40,14 @@ class RepresentationObjective(nn.Module):
         config: weights and strengths; `config.tie_embeddings` makes the two share their token embedding.
     """
 
+    batches_seen: Tensor
+
     def __init__(self, encoder: SegmentEncoder, decoder: SegmentDecoder, config: RepresentationConfig) -> None:
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
         self.config = config
+        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.long))  # a buffer: resumed with the weights
         if config.tie_embeddings:
             widths = [model.embed_tokens.weight.shape for model in (encoder.text_encoder, decoder.transformer)]
             if widths[0] != widths[1]:
@@ -60,10 +63,11 @@ class RepresentationObjective(nn.Module):
         if self.training:
             flat = raw.detach().float()
             self.encoder.set_statistics(flat.mean(0), flat.std(0, correction=0), STATISTICS_MOMENTUM)
+            self.batches_seen += 1
         latents = self.encoder.normalize(raw)
-        noised = self.noised(latents)
+        noised, level = self.noised(latents)
         num_tokens = batch.token_mask.sum()
-        terms = {"reconstruction": self.reconstruction(batch, noised).sum() / num_tokens}
+        terms = {"reconstruction": self.reconstruction(batch, noised, level).sum() / num_tokens}
         total = terms["reconstruction"]
         if config.contrastive.weight and batch.triples is not None:
             terms["contrastive"] = self.contrast(batch)
@@ -73,14 +77,17 @@ class RepresentationObjective(nn.Module):
             total = total + config.adversarial.weight * terms["adversarial"]
         return {"loss": total, **terms}
 
-    def noised(self, latents: Tensor) -> Tensor:
-        """Gaussian noise of a strength drawn per segment; some segments stay clean."""
+    def noised(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """Gaussian noise of a strength drawn per segment; some segments stay clean. Returns its levels (N,), too."""
         noise = self.config.noise
-        strength = torch.rand(latents.shape[0], device=latents.device) * noise.max_strength
+        warmup = self.config.noise_warmup_steps * self.config.loop.accumulate
+        grown = (self.batches_seen / warmup).clamp_max(1) if warmup else 1.0
+        strength = torch.rand(latents.shape[0], device=latents.device) * noise.max_strength * grown
         clean = torch.rand_like(strength) < noise.clean_share
-        return add_noise(latents, strength.masked_fill(clean, 0.0))
+        strength = strength.masked_fill(clean, 0.0)
+        return add_noise(latents, strength), noise_level(strength)
 
-    def reconstruction(self, batch: SegmentBatch, latents: Tensor) -> Tensor:
+    def reconstruction(self, batch: SegmentBatch, latents: Tensor, level: Tensor) -> Tensor:
         """Summed cross-entropy of each segment (N), shortest first, given its own and some neighbours' latents."""
         window = self.decoder.config.context_window
         grid = latents.new_zeros(*batch.segment_mask.shape, *latents.shape[1:])
@@ -88,7 +95,7 @@ class RepresentationObjective(nn.Module):
         around, seen = neighbours(grid, batch.segment_mask, window)
         around, seen = around[batch.segment_mask], seen[batch.segment_mask]
         kept = torch.rand(seen.shape[0], 1, device=seen.device) >= self.config.context_dropout
-        memory, memory_mask = self.decoder.memory(latents, around, seen & kept)
+        memory, memory_mask = self.decoder.memory(latents, around, seen & kept, level)
         losses = []
         chunks = length_chunks(batch.token_mask, self.config.length_chunks)
         for rows, width in chunks:

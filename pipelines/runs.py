@@ -1,9 +1,10 @@
 """The folder of a training run: which config it belongs to and how far it has come."""
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from .checkpoints import PREFIX, latest_checkpoint
 
 CONFIG = "config.yaml"
 RESULT = "result.json"
+METRICS = "metrics.jsonl"
 _ABSENT = "not set"
 
 
-def open_run(folder: Path, config: BaseModel) -> None:
+def open_run(folder: Path, config: BaseModel, **beside: str | None) -> None:
     """Make `folder` the folder of a run of `config`, or check that it already is.
 
     A run without a checkpoint has nothing to lose: its config is replaced, so that a command with a slip in it can be
@@ -26,13 +28,13 @@ def open_run(folder: Path, config: BaseModel) -> None:
     Args:
         folder: made when absent.
         config: of the run; written to `folder/config.yaml`, whole or not at all.
+        beside: what else decides the run, and is kept with its config; None where it is not given.
 
     Raises:
         ValueError: the folder holds a run of another config, or something that is no run.
     """
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder} is a file; use another --out")
-    values = config.model_dump(mode="json")
+    _refuse_file(folder)
+    values = config.model_dump(mode="json") | {key: value for key, value in beside.items() if value is not None}
     file = folder / CONFIG
     if file.exists():
         difference = first_difference(_read(file), values)
@@ -61,20 +63,54 @@ def open_run(folder: Path, config: BaseModel) -> None:
 def locked(folder: Path) -> Iterator[None]:
     """Keep a second command out of a run's folder; the processes of one `accelerate launch` share it.
 
+    A command that fails before its first step takes away what it made there, the folder included; what was there
+    before stays.
+
+    Args:
+        folder: made when absent.
+
     Raises:
-        ValueError: another process trains there.
+        ValueError: another process trains there, or it is a file.
     """
+    _refuse_file(folder)
     if sys.platform == "win32" or os.environ.get("RANK", "0") != "0":
         yield
         return
     import fcntl
 
-    with (folder / f"{CONFIG}.lock").open("w") as file:
+    absent = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = folder / f"{CONFIG}.lock"
+    before = {lock.name} if lock.exists() else set()
+    with lock.open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ValueError(f"another process is training in {folder}; wait for it, or use another --out") from None
-        yield
+        before |= {path.name for path in folder.iterdir() if path != lock}
+        try:
+            yield
+        except Exception:
+            if not any((path / METRICS).exists() for path in (folder, *folder.iterdir())):
+                _remove([path for path in folder.iterdir() if path.name not in before], absent)
+            raise
+
+
+def _remove(paths: list[Path], folders: list[Path]) -> None:
+    """Remove files and folders `paths`, then those of `folders` that are empty."""
+    for path in paths:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def _refuse_file(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file; use another --out")
 
 
 def is_finished(folder: Path) -> bool:

@@ -1,6 +1,7 @@
 """Models to disk, whole or not at all."""
 
 import shutil
+from copy import deepcopy
 from pathlib import Path
 
 import torch
@@ -13,7 +14,7 @@ def save_pipeline(pipeline: StoryPipeline, folder: Path, half: bool = False) -> 
     """Write a pipeline to `folder`, replacing an older one only when the new one is complete.
 
     Args:
-        pipeline: a story pipeline.
+        pipeline: a story pipeline; left as it is.
         folder: target.
         half: store 16-bit weights (half the size; loading gives single precision again).
     """
@@ -21,7 +22,7 @@ def save_pipeline(pipeline: StoryPipeline, folder: Path, half: bool = False) -> 
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.parent.mkdir(parents=True, exist_ok=True)
     if half:
-        pipeline = pipeline.to(dtype=torch.float16)
+        pipeline = deepcopy(pipeline).to(dtype=torch.float16)
     pipeline.save_pretrained(temporary, safe_serialization=True)
     for file in temporary.rglob("*.safetensors"):
         file.chmod(0o644)  # written for their owner alone, which breaks a shared or packaged model

@@ -4,13 +4,15 @@ B stories, S segments, K latents per segment, D latent width, C condition states
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import DiffusionPipeline, DPMSolverMultistepScheduler
+from diffusers.utils import logging
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
@@ -22,6 +24,7 @@ from .rendering import check_text, encode_texts, render
 from .tokenization import condition_tokens, pad_tokens
 
 MAX_SEGMENTS = 64
+DECODER_LEVEL = 0.7  # what the decoder is told of latents that were written from noise alone; measured, see the docs
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,18 @@ def default_scheduler() -> DPMSolverMultistepScheduler:
     return DPMSolverMultistepScheduler(beta_schedule="squaredcos_cap_v2", prediction_type="sample")
 
 
+@contextmanager
+def _without_progress_bar() -> Iterator[None]:
+    """Silence the progress bar of diffusers, and leave it as it was."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
 class StoryPipeline(DiffusionPipeline):
     """Writes stories: condition -> number of segments -> noise -> latents -> text.
 
@@ -140,7 +155,8 @@ class StoryPipeline(DiffusionPipeline):
         """
         where = resolve(model)
         if not Path(where).is_dir():
-            return super().from_pretrained(where, use_safetensors=True, **options)
+            with _without_progress_bar():
+                return super().from_pretrained(where, use_safetensors=True, **options)
         if not (Path(where) / "model_index.json").is_file():
             raise FileNotFoundError(f"{where} holds no story model: model_index.json is missing")
         dtype = options.pop("dtype", torch.float32)
@@ -154,7 +170,8 @@ class StoryPipeline(DiffusionPipeline):
             if name not in options:
                 options[name] = load_component(kind, Path(where) / name, dtype=dtype)
         try:
-            return super().from_pretrained(where, **options)
+            with _without_progress_bar():
+                return super().from_pretrained(where, **options)
         except (OSError, ValueError, TypeError, KeyError, AttributeError, NotImplementedError, RuntimeError) as error:
             why = " ".join(str(error).split())[:200] or type(error).__name__
             raise ValueError(f"cannot load the model in {where}: {why}") from None
@@ -174,6 +191,7 @@ class StoryPipeline(DiffusionPipeline):
         num_inference_steps: int = 20,
         guidance_scale: float = 2.0,
         temperature: float = 0.0,
+        decoder_level: float = DECODER_LEVEL,
         seed: int = 0,
         batch_size: int = 16,
         callback_on_step_end: Callable[[int, Tensor], None] | None = None,
@@ -192,6 +210,8 @@ class StoryPipeline(DiffusionPipeline):
             num_inference_steps: steps of the scheduler.
             guidance_scale: classifier-free guidance; 1 = off.
             temperature: of the decoder; 0 = its likeliest text.
+            decoder_level: noise level in [0, 1] that the decoder takes the latents to have: the higher, the more it
+                writes on its own, as a language model.
             seed: of the first story.
             batch_size: stories written at once.
             callback_on_step_end: called with the step and the current clean latents (B, S, K, D).
@@ -206,6 +226,7 @@ class StoryPipeline(DiffusionPipeline):
             (seed, "seed", 0, 2**63 - num_stories - 1),
             (guidance_scale, "guidance_scale", 0, 100),
             (temperature, "temperature", 0, 100),
+            (decoder_level, "decoder_level", 0, 1),
         ]:
             if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
                 raise ValueError(f"{name} is {value}; it must be between {low} and {high}")
@@ -218,7 +239,14 @@ class StoryPipeline(DiffusionPipeline):
             seeds = list(range(seed + first, seed + min(first + batch_size, num_stories)))
             began = time.perf_counter()
             texts, calls = self._write(
-                prompt, template, seeds, num_inference_steps, guidance_scale, temperature, callback_on_step_end
+                prompt,
+                template,
+                seeds,
+                num_inference_steps,
+                guidance_scale,
+                temperature,
+                decoder_level,
+                callback_on_step_end,
             )
             seconds = (time.perf_counter() - began) / len(seeds)
             stories += [Story(text, title, one, seconds, calls) for text, one in zip(texts, seeds, strict=True)]
@@ -232,6 +260,7 @@ class StoryPipeline(DiffusionPipeline):
         num_inference_steps: int,
         guidance_scale: float,
         temperature: float,
+        decoder_level: float,
         on_step: Callable[[int, Tensor], None] | None,
     ) -> tuple[list[list[str]], int]:
         """One batch. Every story draws from a generator of its own, so that the batch does not matter."""
@@ -280,7 +309,15 @@ class StoryPipeline(DiffusionPipeline):
             generator=generators,
             on_step=on_step,
         )
-        stories = render(self.decoder, self.tokenizer, output.latents, segment_mask, temperature, uniforms.to(device))
+        stories = render(
+            self.decoder,
+            self.tokenizer,
+            output.latents,
+            segment_mask,
+            temperature,
+            uniforms.to(device),
+            levels.clamp_max(decoder_level),
+        )
         for story, count in zip(stories, counts, strict=True):
             for index, text in template.kept(count).items():
                 story[index] = text

@@ -52,14 +52,7 @@ def train_adaptation(
     latents = cached_latents(encoder, data.train, folder / "latents-train.safetensors")
     objective = AdaptationObjective(decoder, pipeline.denoiser, pipeline.condition_encoder, pipeline.scheduler, config)
     draw = ConditionDrawer(data.train, tokenizer, ConditionConfig())
-    sampler = DocumentSampler(
-        data.train.documents.lengths,
-        config.loop.batch_documents,
-        config.data.max_segments,
-        config.loop.seed,
-        accelerator.process_index,
-        accelerator.num_processes,
-    )
+    sampler = DocumentSampler.of(data.train, config.data, config.loop, accelerator)
 
     def batch_at(step: int) -> AdaptationBatch:
         rng = np.random.default_rng([config.loop.seed, 3, step, accelerator.process_index])

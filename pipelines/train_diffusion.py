@@ -22,16 +22,22 @@ from .loading import load_component, load_representation, resolve
 from .prepared import PreparedCorpus
 from .saving import save_pipeline
 from .story import StoryPipeline, default_scheduler
-from .train_representation import encode_corpus, make_accelerator
+from .train_representation import building, check_text_config, encode_corpus, make_accelerator
 from .training import fit
 
 VALIDATION_DOCUMENTS = 256
 
 
+@building("denoiser and condition")
 def build(
     config: DiffusionConfig, encoder: SegmentEncoder, tokenizer: PreTrainedTokenizerFast
 ) -> tuple[SegmentDenoiser, ConditionEncoder]:
-    """Fresh denoiser and condition encoder for the latents of `encoder`."""
+    """Fresh denoiser and condition encoder for the latents of `encoder`.
+
+    Raises:
+        ValueError: the options do not make a model.
+    """
+    check_text_config(config.condition.text_config, "condition.text_config")
     condition_encoder = ConditionEncoder(
         text_config={
             "vocab_size": len(tokenizer),
@@ -46,7 +52,7 @@ def build(
         **config.denoiser.model_dump(),
         num_latents=encoder.config.num_latents,
         latent_dim=encoder.config.latent_dim,
-        condition_dim=config.condition.text_config["d_model"],
+        condition_dim=condition_encoder.text_encoder.config.d_model,
         max_count=config.data.max_segments,
         encoder_fingerprint=encoder.fingerprint(),
     )
@@ -124,7 +130,8 @@ def train_diffusion(
         Last losses and validation losses.
 
     Raises:
-        ValueError: no representation named, or one whose latents have another shape than those of `init`.
+        ValueError: no representation named, or one whose latents have another shape than those of `init`; options that
+            do not make a model.
     """
     representation = config.representation or init
     if not representation:
@@ -152,14 +159,7 @@ def train_diffusion(
         valid = cached_latents(encoder, data.valid, folder / "latents-valid.safetensors")
     objective = DiffusionObjective(denoiser, condition_encoder, config)
     draw = ConditionDrawer(data.train, tokenizer, config.condition)
-    sampler = DocumentSampler(
-        data.train.documents.lengths,
-        config.loop.batch_documents,
-        config.data.max_segments,
-        config.loop.seed,
-        accelerator.process_index,
-        accelerator.num_processes,
-    )
+    sampler = DocumentSampler.of(data.train, config.data, config.loop, accelerator)
     max_count = denoiser.config.max_count
 
     def batch_at(step: int) -> LatentBatch:

@@ -1,20 +1,23 @@
 """`segdiff train representation`: the first stage as a job of its own."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from accelerate import Accelerator
+from huggingface_hub.errors import StrictDataclassError
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast, T5Config
 
 from ..configs.schema import LoopConfig, RepresentationConfig
 from ..decoders import SegmentDecoder, neighbours
 from ..encoders import SegmentEncoder
-from ..encoders.latents import add_noise
+from ..encoders.latents import add_noise, noise_level
 from .batches import DocumentSampler, SegmentBatch, pad_rows, segment_batch
 from .checkpoints import replace_folder, write_json
 from .data import load_data
@@ -26,8 +29,46 @@ VALIDATION_SEGMENTS = 250
 STATISTICS_SEGMENTS = 20_000
 
 
+def check_text_config(options: dict[str, Any], name: str) -> None:
+    """Refuse options that `T5Config` does not have, or not with such values.
+
+    Raises:
+        ValueError: the first of them, as a key of `name`.
+    """
+    known = T5Config().to_dict()
+    for key, value in options.items():
+        if key not in known:
+            near = get_close_matches(key, known, n=1)
+            hint = f"; nearest known key: {near[0]!r}" if near else ""
+            raise ValueError(f"unknown key {key!r} in {name}{hint}")
+        try:
+            T5Config(**{key: value})
+        except (StrictDataclassError, ValueError, TypeError, AttributeError) as error:
+            why = str(error).rpartition("\n")[2].strip().removeprefix("TypeError: ")
+            raise ValueError(f"{name}: {why}") from None
+
+
+@contextmanager
+def building(what: str) -> Iterator[None]:
+    """Make one clear line of the many errors of options that `what` cannot be built of.
+
+    Raises:
+        ValueError: the options do not make a model.
+    """
+    try:
+        yield
+    except (RuntimeError, AssertionError, TypeError, LookupError, ArithmeticError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise ValueError(f"{what} options do not make a model: {why}") from None
+
+
+@building("encoder and decoder")
 def build(config: RepresentationConfig, tokenizer: PreTrainedTokenizerFast) -> tuple[SegmentEncoder, SegmentDecoder]:
-    """Fresh encoder and decoder of a config; the encoder's text model may be pretrained."""
+    """Fresh encoder and decoder of a config; the encoder's text model may be pretrained.
+
+    Raises:
+        ValueError: the options do not make a model.
+    """
     common = {
         "vocab_size": len(tokenizer),
         "dropout_rate": config.dropout,
@@ -43,13 +84,8 @@ def build(config: RepresentationConfig, tokenizer: PreTrainedTokenizerFast) -> t
         "max_tokens": config.data.max_tokens,
         **shape,
     }
-    known = T5Config().to_dict()
-    for name, options in [("encoder", config.encoder.text_config), ("decoder", config.decoder.text_config)]:
-        for key in options:
-            if key not in known:
-                near = get_close_matches(key, known, n=1)
-                hint = f"; nearest known key: {near[0]!r}" if near else ""
-                raise ValueError(f"unknown key {key!r} in {name}.text_config{hint}")
+    check_text_config(config.encoder.text_config, "encoder.text_config")
+    check_text_config(config.decoder.text_config, "decoder.text_config")
     if config.encoder.pretrained is None:
         encoder = SegmentEncoder(text_config={**common, **config.encoder.text_config}, **compressor)
     else:
@@ -116,7 +152,8 @@ def validation_metrics(
             grid = latents.new_zeros(*batch.segment_mask.shape, *latents.shape[1:])
             grid[batch.segment_mask] = latents
             around, seen = neighbours(grid, batch.segment_mask, decoder.config.context_window)
-            memory, mask = decoder.memory(latents, around[batch.segment_mask], seen[batch.segment_mask])
+            around, seen = around[batch.segment_mask], seen[batch.segment_mask]
+            memory, mask = decoder.memory(latents, around, seen, noise_level(strength))
             loss += float(decoder.loss(batch.tokens, batch.token_mask, memory, mask).sum())
             tokens += int(batch.token_mask.sum())
             out = decoder.generate(memory, mask)
@@ -171,25 +208,14 @@ def train_representation(
     torch.manual_seed(config.loop.seed)
     if init is None:
         data = load_data(config.data, folder)
-        try:
-            encoder, decoder = build(config, data.tokenizer)
-        except (RuntimeError, AssertionError, TypeError, ZeroDivisionError) as error:
-            why = " ".join(str(error).split())[:200]
-            raise ValueError(f"encoder and decoder options do not make a model: {why}") from None
+        encoder, decoder = build(config, data.tokenizer)
     else:
         from .loading import load_representation
 
         encoder, decoder, tokenizer = load_representation(init)
         data = load_data(config.data, folder, tokenizer)
     objective = RepresentationObjective(encoder, decoder, config)
-    sampler = DocumentSampler(
-        data.train.documents.lengths,
-        config.loop.batch_documents,
-        config.data.max_segments,
-        config.loop.seed,
-        accelerator.process_index,
-        accelerator.num_processes,
-    )
+    sampler = DocumentSampler.of(data.train, config.data, config.loop, accelerator)
     pairs = config.contrastive.pairs if config.contrastive.weight else 0
 
     def batch_at(step: int) -> SegmentBatch:

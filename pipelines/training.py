@@ -23,6 +23,7 @@ from .checkpoints import (
     optimizer_tensors,
     save_checkpoint,
 )
+from .runs import METRICS
 
 BatchAt = Callable[[int], TensorBatch]
 
@@ -95,7 +96,7 @@ def fit(
         The last state: step, total_steps, seconds, losses.
 
     Raises:
-        ValueError: neither `max_steps` nor `max_minutes`; a loss that is not finite; a damaged checkpoint.
+        ValueError: neither `max_steps` nor `max_minutes`; a loss or gradient that is not finite; a damaged checkpoint.
     """
     if loop.max_steps is None and loop.max_minutes is None:
         raise ValueError("give loop.max_steps or loop.max_minutes (--max-minutes)")
@@ -133,12 +134,12 @@ def fit(
 
     model = torch.compile(objective) if loop.compile else objective
     model, optimizer = accelerator.prepare(model, optimizer)
-    metrics = MetricsFile(folder / "metrics.jsonl", step) if accelerator.is_main_process else None
+    metrics = MetricsFile(folder / METRICS, step) if accelerator.is_main_process else None
 
     def checkpoint_now() -> None:
         if not accelerator.is_main_process:
             return
-        finite_losses(sums, step)  # a checkpoint of broken weights would replace the last good one
+        finite_losses(sums, norms, step)  # a checkpoint of broken weights would replace the last good one
         tensors = {
             "model": module_tensors(objective),
             "optimizer": optimizer_tensors(getattr(optimizer, "optimizer", optimizer)),
@@ -149,66 +150,67 @@ def fit(
 
     losses: dict[str, float] = {}
     sums: dict[str, Tensor] = {}
-    progress = tqdm(total=total_steps, initial=step, unit="step", disable=not accelerator.is_local_main_process)
+    norms = torch.zeros((), device=accelerator.device)
     started, segments = time.perf_counter(), 0
     window_start = started
-    warm_seconds = 0.0
-    while total_steps is None or step < total_steps:
-        model.train()
-        seed_step(loop.seed, step, accelerator.process_index)
-        rate = learning_rate(step, total_steps, loop)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        sums = {}
-        for micro in range(loop.accumulate):
-            batch = batch_at(step * loop.accumulate + micro).to(accelerator.device)
-            segments += count(batch)
-            with accelerator.autocast():
-                values = model(batch)
-            accelerator.backward(values["loss"] / loop.accumulate)
-            for name, value in values.items():
-                sums[name] = sums.get(name, 0) + value.detach() / loop.accumulate
-        norm = accelerator.clip_grad_norm_(objective.parameters(), loop.max_grad_norm)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        step += 1
-        progress.update()
-        if averaged is not None:
-            averaged.update_parameters(ema_of or objective)
-        now = time.perf_counter()
-        if total_steps is None and step == loop.calibration_steps // 2:
-            warm_seconds = now - started  # the first steps warm caches and compilers up
-        if total_steps is None and step >= loop.calibration_steps:
-            assert loop.max_minutes is not None
-            per_step = (now - started - warm_seconds) / (loop.calibration_steps - loop.calibration_steps // 2)
-            total_steps = agree(steps_for(loop.max_minutes, per_step, step), accelerator)
-            progress.total = total_steps
-            seconds += now - started
-            started = now
-            checkpoint_now()  # from here on the schedule is fixed, whatever happens
-        if step % loop.log_every == 0 or step == total_steps:
-            losses = finite_losses(sums, step)
-            rate_segments = segments / (now - window_start)
-            progress.set_postfix(loss=f"{losses['loss']:.3f}", segments_s=f"{rate_segments:.0f}")
-            if metrics is not None:
-                elapsed = round(seconds + now - started, 2)
-                metrics.write(
-                    step=step,
-                    **losses,
-                    learning_rate=rate,
-                    grad_norm=float(norm),
-                    segments_per_second=round(rate_segments, 1),
-                    seconds=elapsed,
-                )
-            segments, window_start = 0, time.perf_counter()
-        if step % loop.checkpoint_every == 0 or step == total_steps:
-            seconds += time.perf_counter() - started
-            checkpoint_now()
-            if validate is not None and metrics is not None:
-                objective.eval()
-                metrics.write(step=step, **validate())
-            started = window_start = time.perf_counter()
-    progress.close()
+    first, warm_seconds = step, 0.0
+    with tqdm(total=total_steps, initial=step, unit="step", disable=not accelerator.is_local_main_process) as progress:
+        while total_steps is None or step < total_steps:
+            model.train()
+            seed_step(loop.seed, step, accelerator.process_index)
+            rate = learning_rate(step, total_steps, loop)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            sums = {}
+            for micro in range(loop.accumulate):
+                batch = batch_at(step * loop.accumulate + micro).to(accelerator.device)
+                segments += count(batch)
+                with accelerator.autocast():
+                    values = model(batch)
+                accelerator.backward(values["loss"] / loop.accumulate)
+                for name, value in values.items():
+                    sums[name] = sums.get(name, 0) + value.detach() / loop.accumulate
+            norm = accelerator.clip_grad_norm_(objective.parameters(), loop.max_grad_norm)
+            if accelerator.scaler is None:  # a scaler leaves out the steps whose gradient overflows
+                norms += norm.detach()
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            step += 1
+            progress.update()
+            if averaged is not None:
+                averaged.update_parameters(ema_of or objective)
+            now = time.perf_counter()
+            elapsed = seconds + now - started
+            if total_steps is None and step - first == loop.calibration_steps // 2:
+                warm_seconds = elapsed  # the first steps of a process warm caches and compilers up
+            if total_steps is None and step - first >= loop.calibration_steps:
+                assert loop.max_minutes is not None
+                per_step = (elapsed - warm_seconds) / (loop.calibration_steps - loop.calibration_steps // 2)
+                total_steps = agree(steps_for(loop.max_minutes, per_step, step), accelerator)
+                progress.total = total_steps
+                seconds, started = elapsed, now
+                checkpoint_now()  # from here on the schedule is fixed, whatever happens
+            if step % loop.log_every == 0 or step == total_steps:
+                losses = finite_losses(sums, norms, step)
+                rate_segments = segments / (now - window_start)
+                progress.set_postfix(loss=f"{losses['loss']:.3f}", segments_s=f"{rate_segments:.0f}")
+                if metrics is not None:
+                    metrics.write(
+                        step=step,
+                        **losses,
+                        learning_rate=rate,
+                        grad_norm=float(norm),
+                        segments_per_second=round(rate_segments, 1),
+                        seconds=round(elapsed, 2),
+                    )
+                segments, window_start = 0, time.perf_counter()
+            if step % loop.checkpoint_every == 0 or step == total_steps:
+                seconds += time.perf_counter() - started
+                checkpoint_now()
+                if validate is not None and metrics is not None:
+                    objective.eval()
+                    metrics.write(step=step, **validate())
+                started = window_start = time.perf_counter()
     if averaged is not None:
         with torch.no_grad():
             for target, source in zip((ema_of or objective).parameters(), averaged.parameters(), strict=True):
@@ -217,15 +219,22 @@ def fit(
     return {"step": step, "total_steps": total_steps, "seconds": seconds, **losses}
 
 
-def finite_losses(sums: dict[str, Tensor], step: int) -> dict[str, float]:
+def finite_losses(sums: dict[str, Tensor], norms: Tensor, step: int) -> dict[str, float]:
     """The losses of a step as numbers.
 
+    Args:
+        sums: loss by name.
+        norms: sum of the gradient norms so far; one that is not finite makes it so.
+        step: steps done.
+
     Raises:
-        ValueError: one of them is not finite.
+        ValueError: a loss or `norms` is not finite.
     """
     losses = {name: float(value) for name, value in sums.items()}
     if not all(math.isfinite(value) for value in losses.values()):
         raise ValueError(f"the loss is not finite at step {step} ({losses}); lower loop.learning_rate")
+    if not math.isfinite(float(norms)):
+        raise ValueError(f"the gradient is not finite at step {step} or shortly before; lower loop.learning_rate")
     return losses
 
 

@@ -164,11 +164,8 @@ def _load_pipeline(model: str, device: str) -> "StoryPipeline":
     remote = _is_hub_name(model)
     if not remote:
         _offline()
-    from diffusers.utils.logging import disable_progress_bar
-
     from .pipelines.story import StoryPipeline
 
-    disable_progress_bar()
     where = _device(device)
     try:
         return StoryPipeline.from_pretrained(model).to(where)
@@ -204,7 +201,7 @@ def _device(name: str) -> str:
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        torch.empty(0, device=name)
+        torch.empty(0, device=name).cpu()  # "meta" makes tensors, without numbers in them
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(f"device {name!r} cannot be used here: {str(error).splitlines()[0]}") from None
     return name
@@ -372,25 +369,26 @@ def reconstruct(
 # --- training
 
 
-def _run_stage(out: Path, config: "BaseModel", run: Callable[[], Any]) -> None:
+def _run_stage(out: Path, config: "BaseModel", run: Callable[[], Any], init: str | None = None) -> None:
     """Open the run folder and train, unless the run is finished.
 
     Args:
         out: run folder.
         config: of the run.
         run: trains; imports what it needs after the checks.
+        init: model that the run starts from.
     """
     from .pipelines.checkpoints import latest_checkpoint
     from .pipelines.runs import is_finished, locked, open_run
 
-    open_run(out, config)
-    if is_finished(out):
-        _say(f"segdiff: {out} is finished: its model is in {out / 'model'}; to train again, use another --out")
-        return
-    checkpoint = latest_checkpoint(out)
-    if checkpoint is not None:
-        _say(f"segdiff: resuming from {checkpoint}")
-    with locked(out), _interruptible(out):
+    with _interruptible(out), locked(out):
+        open_run(out, config, init=init)
+        if is_finished(out):
+            _say(f"segdiff: {out} is finished: its model is in {out / 'model'}; to train again, use another --out")
+            return
+        checkpoint = latest_checkpoint(out)
+        if checkpoint is not None:
+            _say(f"segdiff: resuming from {checkpoint}")
         run()
     _say(f"segdiff: finished; the model is in {out / 'model'}")
 
@@ -441,7 +439,7 @@ def representation(
 
         train_representation(values, out, init)
 
-    _run_stage(out, values, run)
+    _run_stage(out, values, run, init)
 
 
 @train.command()
@@ -467,7 +465,7 @@ def diffusion(
 
         train_diffusion(values, out, init)
 
-    _run_stage(out, values, run)
+    _run_stage(out, values, run, init)
 
 
 @train.command()
@@ -505,7 +503,9 @@ def story_model(
     if not data.is_dir():
         raise FileNotFoundError(f"--data {data} is no folder")
     _offline()
-    with _interruptible(out):
+    from .pipelines.runs import locked
+
+    with _interruptible(out), locked(out):
         from .pipelines.driver import build_story_model
 
         build_story_model(config, data, out, set_ or [], say=_say)

@@ -266,8 +266,9 @@ def test_unknown_models(run: Run) -> None:
     assert "no folder 'nobody/nothing'" in run("reconstruct", "-", "--model", "nobody/nothing").error
 
 
-def test_unknown_device(run: Run, tiny_model_dir: Path) -> None:
-    assert "device 'abacus'" in run("generate", "--device", "abacus", "--model", tiny_model_dir).error
+def test_unusable_devices(run: Run) -> None:
+    for device in ("abacus", "meta"):
+        assert f"device '{device}' cannot be used here" in run("generate", "--device", device).error
 
 
 # --- reconstruct
@@ -371,7 +372,8 @@ def test_every_stage_gets_its_options(
     assert (config.loop.seed, config.loop.batch_documents) == (7, 3)
     given = {"representation": lambda: init[0], "diffusion": lambda: config.representation}
     assert given.get(stage, lambda: config.model)() == "some where"
-    assert (tmp_path / "run" / "config.yaml").is_file()
+    stored = (tmp_path / "run" / "config.yaml").read_text()
+    assert ("init: some where" in stored) == (option == "--init")
 
 
 def test_train_diffusion_and_adaptation(run: Run, tiny_corpus: Path, tiny_model_dir: Path, tmp_path: Path) -> None:
@@ -401,11 +403,31 @@ def test_configs_that_are_wrong(run: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("stage", "option", "message"),
+    [
+        ("representation", "encoder.text_config={d_model: x}", "encoder.text_config: Field 'd_model' expected int"),
+        ("representation", "decoder.text_config={d_kv: 1.5}", "decoder.text_config: Field 'd_kv' expected int"),
+        ("representation", "encoder.text_config={feed_forward_proj: fast}", "options do not make a model: 'fast'"),
+        ("diffusion", "condition.text_config={d_model: x}", "condition.text_config: Field 'd_model' expected int"),
+        ("diffusion", "condition.text_config={d_modl: 8}", "unknown key 'd_modl' in condition.text_config"),
+    ],
+)
+def test_text_configs_that_are_wrong(
+    run: Run, tiny_corpus: Path, tiny_model_dir: Path, tmp_path: Path, stage: str, option: str, message: str
+) -> None:
+    options = [*(["--representation", tiny_model_dir] if stage == "diffusion" else []), *sets("data.vocab_size=300")]
+    failed = run("train", stage, tiny_corpus, "--out", tmp_path / "run", *options, "--set", option)
+    assert message in failed.error and not (tmp_path / "run").exists()
+
+
 def test_corpora_that_are_wrong(run: Run, tmp_path: Path) -> None:
-    """After each mistake the same folder can be used again."""
+    """Nothing is left of a start that fails so early."""
 
     def error(*data: object) -> str:
-        return run("train", "representation", *data, "--out", tmp_path / "run", *sets("loop.max_steps=1")).error
+        failed = run("train", "representation", *data, "--out", tmp_path / "run", *sets("loop.max_steps=1"))
+        assert not (tmp_path / "run").exists()
+        return failed.error
 
     assert "no training data" in error()
     assert "nowhere.jsonl" in error("nowhere.jsonl")
@@ -422,6 +444,7 @@ def test_a_folder_that_is_no_run_is_refused(run: Run, tiny_corpus: Path, tmp_pat
     (tmp_path / "thesis.tex").write_text("years of work")
     failed = run("train", "representation", tiny_corpus, "--out", tmp_path, *sets("loop.max_steps=1"))
     assert "is not empty and holds no run (it has thesis.tex)" in failed.error
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
     assert "is a file" in run("train", "representation", "--out", tmp_path / "thesis.tex").error
 
 
@@ -433,6 +456,13 @@ def test_train_story_model(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyP
     options = ["--data", tmp_path, "--out", tmp_path / "run", "--set", "a=1", "--set", "b=2"]
     assert run("train", "story-model", *options).code == 0
     assert build.call_args.args[:4] == ("stories-tiny", tmp_path, tmp_path / "run", ["a=1", "b=2"])
+
+    from segdiff.pipelines.runs import locked
+
+    with locked(tmp_path / "run"):
+        assert "another process is training" in run("train", "story-model", *options).error
+        with locked(tmp_path / "run" / "representation"):  # a stage's lock is its own
+            pass
 
 
 # --- evaluate, models

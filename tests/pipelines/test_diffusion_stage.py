@@ -215,6 +215,22 @@ def test_self_conditioning_is_drawn_per_example(model, batch, share):
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("size", [1, 3])
+def test_self_conditioning_keeps_its_share_in_small_batches(model, corpus, latents, monkeypatch, size):
+    objective = make(model, self_conditioning=0.5)
+    few = latent_batch(corpus, latents, [(0, 0, 3)] * size, drawer(corpus, model[1]), 12, np.random.default_rng(0))
+    monkeypatch.setattr(objective.denoiser, "forward", lambda latents, *_: torch.ones_like(latents))
+    inputs = (few.latents, *[few.segment_mask] * 5)
+    condition = objective.condition_encoder(few.condition_ids, few.condition_mask)
+    counts = []
+    for seed in range(200):
+        torch.manual_seed(seed)
+        counts.append(int(objective.earlier_estimate(inputs, *condition).flatten(1).any(1).sum()))
+    assert set(counts) == {size // 2, size // 2 + 1}
+    assert np.mean(counts) == pytest.approx(size / 2, abs=0.1)
+
+
+@torch.no_grad()
 def test_earlier_estimates_belong_to_their_examples(model, batch):
     """With every example chosen, each sees the estimate of its own latents."""
     objective = make(model, self_conditioning=1.0, levels={"share_given": 0.0})

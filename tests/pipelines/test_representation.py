@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerFast
 
 from segdiff.configs.schema import RepresentationConfig
 from segdiff.pipelines.batches import DocumentSampler, SegmentBatch, segment_batch
+from segdiff.pipelines.checkpoints import module_tensors
 from segdiff.pipelines.corpus import read_documents
 from segdiff.pipelines.data import load_data
 from segdiff.pipelines.loading import load_representation
@@ -166,10 +167,30 @@ def test_length_chunks_only_save_padding(prepared, batch):
 def test_noise_strength_is_drawn_per_segment(prepared):
     objective = make(prepared, {"noise": {"max_strength": 0.8, "clean_share": 0.25}})
     latents = torch.randn(2000, 2, 8)
-    ratio = (objective.noised(latents) - latents).flatten(1).norm(dim=1) / latents.flatten(1).norm(dim=1)
+    ratio = (objective.noised(latents)[0] - latents).flatten(1).norm(dim=1) / latents.flatten(1).norm(dim=1)
     assert abs(float((ratio == 0).float().mean()) - 0.25) < 0.03
     assert abs(float(ratio[ratio > 0].mean()) - 0.4) < 0.03
     assert float(ratio.max()) > 0.7
+
+
+@torch.no_grad()
+def test_noise_grows_over_its_warm_up_and_the_count_of_batches_is_resumed(prepared, batch):
+    objective = make(prepared, {"noise": {"max_strength": 0.8, "clean_share": 0.0}, "noise_warmup_steps": 4}).train()
+    latents = torch.randn(500, 2, 8)
+
+    def largest() -> float:
+        return float(
+            ((objective.noised(latents)[0] - latents).square().mean((1, 2)) / latents.square().mean((1, 2))).max()
+        )
+
+    assert largest() == 0
+    for _ in range(2):
+        objective(batch)
+    half = largest()
+    for _ in range(3):
+        objective(batch)
+    assert 0.3 < half < 0.55 and 0.65 < largest() < 1.05
+    assert int(module_tensors(objective)["batches_seen"]) == 5
 
 
 @torch.no_grad()

@@ -50,6 +50,16 @@ def test_a_finished_run_of_another_config_is_refused(tmp_path: Path) -> None:
         open_run(tmp_path, config())
 
 
+def test_what_stands_beside_the_config_is_kept_too(tmp_path: Path) -> None:
+    open_run(tmp_path, config(), init="a")
+    checkpoint(tmp_path)
+    open_run(tmp_path, config(), init="a")
+    with pytest.raises(ValueError, match="init is 'a' there and 'b' now; use another --out"):
+        open_run(tmp_path, config(), init="b")
+    with pytest.raises(ValueError, match="init is 'a' there and not set now"):
+        open_run(tmp_path, config(), init=None)
+
+
 def test_a_run_without_checkpoint_takes_the_new_config(tmp_path: Path) -> None:
     open_run(tmp_path, config(seed=3))
     (tmp_path / "data").mkdir()
@@ -116,3 +126,51 @@ def test_second_process_is_kept_out(tmp_path):
         pass
     with locked(tmp_path):
         pass
+
+
+class Failed(Exception):
+    pass
+
+
+def fail(folder: Path, *made: str) -> None:
+    """A command that makes files in a run's folder and fails."""
+    with pytest.raises(Failed), locked(folder):
+        open_run(folder, config())
+        for name in made:
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text("")
+        raise Failed
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_failed_start_leaves_nothing(tmp_path: Path) -> None:
+    fail(tmp_path / "deep" / "run", "data/key.json")
+    assert names(tmp_path) == set()
+    (tmp_path / "empty").mkdir()
+    fail(tmp_path / "empty", "latents.safetensors")
+    assert names(tmp_path / "empty") == set()
+
+
+def test_a_failed_start_takes_away_nothing_of_others(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "run"
+    with locked(folder):
+        open_run(folder, config())
+    (folder.parent / "notes").write_text("")
+    (folder / "data").mkdir()
+    before = names(folder)
+    fail(folder, "data.tmp/key.json")
+    assert names(folder) == before and names(folder.parent) == {"run", "notes"}
+    with locked(folder):
+        (folder / "later").write_text("")
+        with pytest.raises(ValueError, match="another process is training"), locked(folder):
+            pass
+    assert names(folder) == {*before, "later"}
+
+
+@pytest.mark.parametrize("metrics", ["metrics.jsonl", "stage/metrics.jsonl"])
+def test_a_run_that_fails_after_its_start_stays(tmp_path: Path, metrics: str) -> None:
+    fail(tmp_path / "run", metrics, "data/key.json")
+    assert {"config.yaml", "data", metrics.split("/")[0]} <= names(tmp_path / "run")

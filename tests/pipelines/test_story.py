@@ -13,6 +13,7 @@ from diffusers import (
     FlowMatchEulerDiscreteScheduler,
     UniPCMultistepScheduler,
 )
+from diffusers.utils import logging
 from safetensors.torch import load_file, save_file
 
 from segdiff import SegmentEncoder, StoryPipeline
@@ -257,13 +258,26 @@ def test_round_trip(pipeline, tmp_path):
 
 
 def test_half_precision_on_disk_is_single_precision_in_memory(tiny_model_dir, tmp_path):
-    save_pipeline(StoryPipeline.from_pretrained(tiny_model_dir), tmp_path / "half", half=True)
+    whole = StoryPipeline.from_pretrained(tiny_model_dir)
+    save_pipeline(whole, tmp_path / "half", half=True)
+    assert {parameter.dtype for parameter in whole.denoiser.parameters()} == {torch.float32}  # the caller's stays
     size = [sum(f.stat().st_size for f in d.rglob("*.safetensors")) for d in (tmp_path / "half", tiny_model_dir)]
     assert size[0] < 0.6 * size[1]
     assert [path.name for path in tmp_path.iterdir()] == ["half"]
     loaded = StoryPipeline.from_pretrained(tmp_path / "half")
     assert {parameter.dtype for parameter in loaded.denoiser.parameters()} == {torch.float32}
     assert loaded("A kite", num_segments=2, **FAST)[0].segments
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_loading_shows_no_bar_and_leaves_the_setting(tiny_model_dir, capsys, shown):
+    (logging.enable_progress_bar if shown else logging.disable_progress_bar)()
+    try:
+        StoryPipeline.from_pretrained(tiny_model_dir)
+        assert logging.is_progress_bar_enabled() == shown
+    finally:
+        logging.enable_progress_bar()
+    assert "Loading" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", SCHEDULERS)

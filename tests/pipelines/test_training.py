@@ -3,7 +3,7 @@
 import json
 import math
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from segdiff.configs.schema import LoopConfig
 from segdiff.pipelines import training
@@ -255,6 +256,21 @@ def test_minutes_become_steps_once(tmp_path, monkeypatch):
     assert logged(tmp_path / "killed", *columns) == logged(tmp_path / "whole", *columns)
 
 
+def test_checkpoints_and_kills_inside_calibration_do_not_change_the_steps(tmp_path, monkeypatch):
+    """The same 24 steps: what comes before a checkpoint or in another process is not counted as time of this one."""
+    budget = {**BUDGET, "checkpoint_every": 2, "warmup_steps": 12}
+    for folder, kill in [("whole", None), ("killed", 5)]:
+        if kill is not None:
+            clock = Clock(0.25, first=3.0)
+            monkeypatch.setattr(training, "time", clock)
+            with pytest.raises(Killed):
+                run(Toy(), tmp_path / folder, killed_at(kill, clock.batch_at), **budget)
+            assert load_checkpoint(tmp_path / folder / "checkpoint-4", ["model"])[1]["total_steps"] is None
+        clock = Clock(0.25, first=3.0)
+        monkeypatch.setattr(training, "time", clock)
+        assert run(Toy(), tmp_path / folder, clock.batch_at, **budget)["total_steps"] == 24
+
+
 def test_steps_for():
     assert steps_for(2.0, 0.5, 30) == 240
     assert steps_for(0.001, 9.0, 30) == 31
@@ -300,6 +316,31 @@ def test_loss_that_is_not_finite_is_refused_and_never_saved(tmp_path, log_every,
     path = latest_checkpoint(tmp_path)
     assert path is not None and path == tmp_path / "checkpoint-4"
     assert all(tensor.isfinite().all() for tensor in load_checkpoint(path, ["model"])[0]["model"].values())
+
+
+@pytest.mark.parametrize("log_every", [1, 100])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_gradient_that_is_not_finite_is_refused_and_never_saved(tmp_path, log_every, value):
+    """The loss of the step before the checkpoint is finite; the weights after it would not be."""
+    toy, steps = Toy(), count(1)
+    toy.net[0].bias.register_hook(lambda gradient: gradient * (value if next(steps) == 4 else 1))
+    with pytest.raises(ValueError, match=r"the gradient is not finite at step 4 .*lower loop.learning_rate"):
+        run(toy, tmp_path, log_every=log_every)
+    assert latest_checkpoint(tmp_path) is None
+
+
+def test_the_bar_is_closed_whatever_happens(tmp_path, monkeypatch):
+    bars: list[tqdm] = []
+
+    class Bar(tqdm):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            bars.append(self)
+
+    monkeypatch.setattr(training, "tqdm", Bar)
+    with pytest.raises(Killed):
+        run(Toy(), tmp_path, killed_at(2))
+    assert [bar.disable for bar in bars] == [True]  # what `close` sets
 
 
 def test_damaged_checkpoint(tmp_path):
