@@ -265,6 +265,10 @@ def generate(
     steps: Annotated[int, typer.Option(min=1, max=1000, help="Denoising steps.")] = 20,
     guidance: Annotated[float, typer.Option(min=0, max=100, help="How closely to keep to the title; 1 = off.")] = 2.0,
     temperature: Annotated[float, typer.Option(min=0, max=100, help="Of the decoder; 0 = its likeliest text.")] = 0.0,
+    decoder_level: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="How little the decoder trusts the latents; the higher, the plainer."),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, max=MAX_SEED, help="Of the first story; random without it.")
     ] = None,
@@ -286,6 +290,7 @@ def generate(
     if seed + num > MAX_SEED:
         raise ValueError(f"--seed is {seed}; with --num {num} it must be at most {MAX_SEED - num}")
     pipeline = _load_pipeline(model, device)
+    chosen = {} if decoder_level is None else {"decoder_level": decoder_level}
     seconds, calls = 0.0, 0
     for first in range(0, num, batch_size):  # batch by batch, so that stories appear as they are written
         count = min(batch_size, num - first)
@@ -301,6 +306,7 @@ def generate(
             temperature=temperature,
             seed=seed + first,
             batch_size=batch_size,
+            **chosen,
         )
         calls += stories[0].denoiser_calls
         for index, story in enumerate(stories, start=first):

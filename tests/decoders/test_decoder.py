@@ -1,5 +1,6 @@
 """SegmentDecoder: what a segment may see, and generation that depends on nothing else."""
 
+import copy
 from typing import Any
 
 import pytest
@@ -114,6 +115,25 @@ def test_context_masked_is_the_lone_segment(decoder):
     torch.testing.assert_close(masked, lone, rtol=1e-4, atol=1e-5)
     seeing = decoder(ids, *decoder.memory(latents[0], around[0], seen[0]))
     assert (seeing - lone).abs().max() > 1e-3  # otherwise the test above says nothing
+
+
+def test_the_level_is_told_per_segment_and_starts_without_effect(decoder):
+    """Zero-initialised: a decoder that was never told anything reads every level as clean."""
+    latents, ids = torch.randn(3, NUM_LATENTS, LATENT_DIM), torch.randint(3, 60, (3, 6))
+    level = torch.tensor([0.0, 0.5, 1.0])
+    assert torch.equal(decoder.memory(latents, level=level)[0], decoder.memory(latents)[0])
+    told = copy.deepcopy(decoder)
+    loss = told.loss(ids, torch.ones_like(ids), *told.memory(latents, level=level)).sum()
+    loss.backward()
+    assert told.level[2].weight.grad.norm() > 1e-5
+    with torch.no_grad():
+        torch.nn.init.normal_(told.level[2].weight)
+    memory = told.memory(latents, level=level)[0]
+    clean = told.memory(latents)[0]
+    assert torch.equal(memory[0], clean[0])
+    assert (memory[1] - clean[1]).abs().max() > 1e-3 and (
+        memory[2] - memory[1] - clean[2] + clean[1]
+    ).abs().max() > 1e-3
 
 
 def test_logits_see_the_window_and_nothing_beyond(decoder):

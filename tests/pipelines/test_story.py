@@ -50,6 +50,23 @@ def with_scheduler(pipeline: StoryPipeline, scheduler: Any) -> StoryPipeline:
     return StoryPipeline(**{**pipeline.components, "scheduler": scheduler})
 
 
+def test_the_decoder_is_told_how_noisy_its_latents_are(pipeline, monkeypatch):
+    """New segments get `decoder_level`, rewritten ones at most the level they were rewritten from."""
+    told = []
+    memory = pipeline.decoder.memory
+
+    def recording(latents, around=None, around_mask=None, level=0.0):
+        told.append(level)
+        return memory(latents, around, around_mask, level)
+
+    monkeypatch.setattr(pipeline.decoder, "memory", recording)
+    given = ["Tom had a kite.", None, "Bye."]
+    pipeline(segments=given, strength=[0.2, None, None], decoder_level=0.6, **FAST)
+    torch.testing.assert_close(told[0], torch.tensor([0.2, 0.6, 0.0]))
+    with pytest.raises(ValueError, match="decoder_level is"):
+        pipeline(decoder_level=1.5)
+
+
 # ---------------------------------------------------------------------------------------- reproducible
 
 
