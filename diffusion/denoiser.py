@@ -152,7 +152,7 @@ class SegmentDenoiser(ModelMixin, ConfigMixin):
 
         level = log_snr.masked_fill(clean_mask, LOG_SNR_LIMIT)
         level = self.noise_level(sinusoid(level, LEVEL_WIDTH).to(x.dtype)) + clean_mask.unsqueeze(-1) * self.clean
-        modulation = self.modulation(F.silu(level)).unflatten(-1, (6, -1)).repeat_interleave(per_segment, dim=1)
+        modulation = self.modulation(F.silu(level)).unflatten(-1, (6, -1))
         position = torch.arange(num_segments, device=x.device).repeat_interleave(per_segment)
         table = rotary_table(position, self.config.width // self.config.num_heads)
         allowed = attention_mask(segment_mask, clean_mask)

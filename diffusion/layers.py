@@ -22,9 +22,11 @@ def rotary(x: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
     return torch.cat([left * cos - right * sin, left * sin + right * cos], dim=-1)
 
 
-def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
-    """Adaptive layer norm: x * (1 + scale) + shift."""
-    return x * (1 + scale) + shift
+def per_segment(x: Tensor, factor: Tensor, start: Tensor) -> Tensor:
+    """start + x * factor of tokens x (B, S * P, H), P a segment; factor (B, S, H); start of either shape."""
+    parts = x.unflatten(1, (factor.shape[1], -1))
+    start = start.unsqueeze(2) if start.shape == factor.shape else start.view_as(parts)
+    return torch.addcmul(start, parts, factor.unsqueeze(2)).flatten(1, 2)
 
 
 def sinusoid(value: Tensor, width: int) -> Tensor:
@@ -114,11 +116,11 @@ class Block(nn.Module):
         keys_values: tuple[Tensor, Tensor] | None,
         condition_mask: Tensor,
     ) -> Tensor:
-        """(B, L, H) with modulation (B, L, 6, H) -> (B, L, H)."""
+        """(B, L, H) with modulation (B, S, 6, H) of the S segments -> (B, L, H); shift, scale, gate of either part."""
         shift, scale, gate, mlp_shift, mlp_scale, mlp_gate = (modulation + self.table).unbind(-2)
-        attended = self.attention(modulate(self.attention_norm(x), shift, scale), table, allowed)
-        x = x + gate * self.dropout(attended)
+        attended = self.attention(per_segment(self.attention_norm(x), 1 + scale, shift), table, allowed)
+        x = per_segment(self.dropout(attended), gate, x)
         if self.cross is not None and keys_values is not None:
             x = x + self.dropout(self.cross(self.cross_norm(x), *keys_values, condition_mask))
-        hidden, open_ = self.mlp_in(modulate(self.mlp_norm(x), mlp_shift, mlp_scale)).chunk(2, dim=-1)
-        return x + mlp_gate * self.dropout(self.mlp_out(F.silu(open_) * hidden))
+        hidden, open_ = self.mlp_in(per_segment(self.mlp_norm(x), 1 + mlp_scale, mlp_shift)).chunk(2, dim=-1)
+        return per_segment(self.dropout(self.mlp_out(F.silu(open_) * hidden)), mlp_gate, x)
