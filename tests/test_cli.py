@@ -15,6 +15,7 @@ from unittest import mock
 import pytest
 
 from segdiff import __version__, cli
+from segdiff.commands import writing
 
 
 @dataclass
@@ -162,18 +163,18 @@ def test_debug_shows_the_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) ->
     ],
 )
 def test_failures_of_the_machine(run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str) -> None:
-    monkeypatch.setattr(cli, "_load_pipeline", mock.Mock(side_effect=error))
+    monkeypatch.setattr(writing, "load_pipeline", mock.Mock(side_effect=error))
     assert run("generate").error.startswith(message)
 
 
 def test_a_mistake_of_ours_keeps_its_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "_load_pipeline", mock.Mock(side_effect=ZeroDivisionError))
+    monkeypatch.setattr(writing, "load_pipeline", mock.Mock(side_effect=ZeroDivisionError))
     with pytest.raises(ZeroDivisionError):
         run("generate")
 
 
 def test_interrupt(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "_load_pipeline", mock.Mock(side_effect=KeyboardInterrupt))
+    monkeypatch.setattr(writing, "load_pipeline", mock.Mock(side_effect=KeyboardInterrupt))
     assert run("generate") == Result(130, "", "segdiff: error: interrupted\n")
 
 
@@ -494,7 +495,7 @@ def test_evaluate_ladder(
 
 
 def test_models(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "files", lambda package: tmp_path)
+    monkeypatch.setattr(writing, "files", lambda package: tmp_path)
     assert run("models") == Result(0, "", "no model is bundled; give --model a folder or a hub name\n")
     for name, card in [("small", "---\nlicense: x\n---\n\n# A small one\n\nMore."), ("other", None)]:
         (tmp_path / "models" / name).mkdir(parents=True)
