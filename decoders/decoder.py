@@ -80,9 +80,10 @@ class SegmentDecoder(ModelMixin, ConfigMixin):
         self.context = nn.Linear(latent_dim, config.d_model)
         self.context_slot = nn.Parameter(torch.randn(num_latents, config.d_model) * 0.5)
         self.context_offset = nn.Parameter(torch.randn(2 * context_window, config.d_model) * 0.5)
-        self.level = nn.Sequential(nn.Linear(1, LEVEL_WIDTH), nn.SiLU(), nn.Linear(LEVEL_WIDTH, config.d_model))
-        nn.init.zeros_(self.level[2].weight)
-        nn.init.zeros_(self.level[2].bias)
+        told = nn.Linear(LEVEL_WIDTH, config.d_model)
+        nn.init.zeros_(told.weight)
+        nn.init.zeros_(told.bias)
+        self.level = nn.Sequential(nn.Linear(1, LEVEL_WIDTH), nn.SiLU(), told)
 
     def memory(
         self,

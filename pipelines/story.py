@@ -191,7 +191,7 @@ class StoryPipeline(DiffusionPipeline):
         num_inference_steps: int = 20,
         guidance_scale: float = 2.0,
         temperature: float = 0.0,
-        decoder_level: float = DECODER_LEVEL,
+        decoder_level: float | None = None,
         seed: int = 0,
         batch_size: int = 16,
         callback_on_step_end: Callable[[int, Tensor], None] | None = None,
@@ -211,7 +211,7 @@ class StoryPipeline(DiffusionPipeline):
             guidance_scale: classifier-free guidance; 1 = off.
             temperature: of the decoder; 0 = its likeliest text.
             decoder_level: noise level in [0, 1] that the decoder takes the latents to have: the higher, the more it
-                writes on its own, as a language model.
+                writes on its own, as a language model. None = 0.7.
             seed: of the first story.
             batch_size: stories written at once.
             callback_on_step_end: called with the step and the current clean latents (B, S, K, D).
@@ -219,6 +219,7 @@ class StoryPipeline(DiffusionPipeline):
         Raises:
             ValueError: an argument is out of range, or nothing is left to write.
         """
+        decoder_level = DECODER_LEVEL if decoder_level is None else decoder_level
         for value, name, low, high in [
             (num_stories, "num_stories", 1, 100_000),
             (num_inference_steps, "num_inference_steps", 1, 1000),

@@ -66,7 +66,6 @@ def generate(
     if seed + num > MAX_SEED:
         raise ValueError(f"--seed is {seed}; with --num {num} it must be at most {MAX_SEED - num}")
     pipeline = load_pipeline(model, device)
-    chosen = {} if decoder_level is None else {"decoder_level": decoder_level}
     seconds, calls = 0.0, 0
     for first in range(0, num, batch_size):  # batch by batch, so that stories appear as they are written
         count = min(batch_size, num - first)
@@ -80,9 +79,9 @@ def generate(
             num_inference_steps=steps,
             guidance_scale=guidance,
             temperature=temperature,
+            decoder_level=decoder_level,
             seed=seed + first,
             batch_size=batch_size,
-            **chosen,
         )
         calls += stories[0].denoiser_calls
         for index, story in enumerate(stories, start=first):
