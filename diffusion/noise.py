@@ -51,7 +51,8 @@ class SchedulerPath:
         """Read the path of a scheduler whose timesteps are set.
 
         Raises:
-            ValueError: the scheduler clips or thresholds samples, or is of a kind that is not known to work.
+            ValueError: the scheduler clips or thresholds samples, draws noise that depends on the batch, or is of a kind
+                that is not known to work.
         """
         config = scheduler.config
         if config.get("clip_sample") or config.get("thresholding"):
@@ -66,6 +67,11 @@ class SchedulerPath:
                 cumulative = scheduler.alphas_cumprod[scheduler.timesteps.long().cpu()]
                 signal, noise = cumulative.sqrt(), (1 - cumulative).sqrt()
             return cls(signal.float(), noise.float(), config.prediction_type)
+        if config.get("stochastic_sampling"):
+            raise ValueError(
+                f"{type(scheduler).__name__} must have stochastic_sampling=False: what it draws depends on the batch; "
+                'use DPMSolverMultistepScheduler with algorithm_type="sde-dpmsolver++"'
+            )
         if type(scheduler).__name__.startswith("FlowMatch"):
             sigmas = scheduler.sigmas[: len(scheduler.timesteps)]
             return cls(1 - sigmas.float(), sigmas.float(), "flow")

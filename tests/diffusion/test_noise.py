@@ -96,6 +96,13 @@ def test_scale_takes_unit_variance_to_the_schedulers_state():
     assert path.scale(0) == pytest.approx(0.5**0.5)
 
 
+def test_noise_that_depends_on_the_batch_is_refused():
+    scheduler = diffusers.FlowMatchEulerDiscreteScheduler(stochastic_sampling=True)
+    scheduler.set_timesteps(4)
+    with pytest.raises(ValueError, match="FlowMatchEulerDiscreteScheduler must have stochastic_sampling=False"):
+        SchedulerPath.of(scheduler)
+
+
 @pytest.mark.parametrize("option", ["clip_sample", "thresholding"])
 def test_clipping_is_refused(option):
     scheduler = diffusers.DDIMScheduler(**{"clip_sample": False, option: True})
