@@ -1,6 +1,6 @@
 """Every option of the training stages. Unknown keys are refused (see `loader`)."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -49,26 +49,38 @@ class ContrastiveConfig(Config):
     pairs: int = Field(24, ge=2)  # triples of anchor, positive and hard negative a step
     temperature: float = Field(0.1, gt=0)
     hard_negatives: bool = True
+    similarity: Literal["slots", "mean", "mixed"] = "mixed"  # slot by slot, of the means over slots, or half of each
 
 
 class AdversarialConfig(Config):
     weight: float = Field(0.5, ge=0)
+    kind: Literal["loss", "virtual"] = "loss"  # worst for the text's loss, or for the decoder's distribution
     segments: int = Field(16, ge=1)  # segments of the batch that are attacked in a step
     radius: float = Field(0.25, ge=0)  # relative to the latent norm
-    num_steps: int = Field(1, ge=1)
+    num_steps: int = Field(1, ge=1)  # of gradient ascent ("loss") or power iteration ("virtual")
+
+
+class PriorConfig(Config):
+    """Latents of a batch are drawn towards N(0, I): in place of a VAE's KL, see `sliced_wasserstein`."""
+
+    weight: float = Field(0.0, ge=0)
+    projections: int = Field(128, ge=1)
 
 
 class NoiseConfig(Config):
-    max_strength: float = Field(0.6, ge=0)  # uniform in [0, max_strength], relative to the latent norm
+    # uniform in [0, max_strength], relative to the latent norm; `segdiff evaluate noise` says what a denoiser leaves
+    max_strength: float = Field(0.6, ge=0)
     clean_share: float = Field(0.25, ge=0, le=1)
 
 
 class EncoderConfig(Config):
-    pretrained: str | None = None  # hub name or folder of a T5-family encoder; None starts from `text_config`
+    pretrained: str | None = None  # hub name or folder; its tokenizer becomes the run's. None starts from `text_config`
+    # `model_type` (t5, bert, roberta, bart, ...; t5 when absent) and its options, sizes by T5's names or its own
     text_config: dict[str, Any] = {"d_model": 192, "num_layers": 2, "num_heads": 6, "d_kv": 32, "d_ff": 512}
+    frozen: Annotated[int, Field(ge=0)] | Literal["all"] = 0  # first layers, with the embeddings, that are not trained
     num_latents: int = Field(4, ge=1)
     latent_dim: int = Field(64, ge=1)
-    compressor: Literal["aligned", "perceiver"] = "aligned"
+    compressor: Literal["aligned", "perceiver", "pooled"] = "aligned"  # "pooled": a sentence vector, num_latents = 1
     states_per_latent: int = Field(8, ge=1)
     num_compressor_layers: int = Field(2, ge=1)
 
@@ -88,11 +100,13 @@ class RepresentationConfig(Config):
     dropout: float = Field(0.05, ge=0, lt=1)
     tie_embeddings: bool = True
     context_dropout: float = Field(0.5, ge=0, le=1)  # share of segments that see no neighbour in a step
+    segment_dropout: float = Field(0.0, ge=0, le=1)  # share that see noise for their own latents, and all neighbours
     length_chunks: int = Field(3, ge=1)  # chunks of similar length that a batch is run in, to save padding
     noise: NoiseConfig = NoiseConfig()
     noise_warmup_steps: int = Field(0, ge=0)  # steps over which the noise grows from none to `noise.max_strength`
     contrastive: ContrastiveConfig = ContrastiveConfig()
     adversarial: AdversarialConfig = AdversarialConfig()
+    prior: PriorConfig = PriorConfig()
     loop: LoopConfig = LoopConfig()
 
 

@@ -2,6 +2,24 @@
 
 from .condition import ConditionEncoder
 from .encoder import SegmentEncoder
-from .segmenters import Segment, SentenceSegmenter
+from .segmenters import (
+    LineSegmenter,
+    ParagraphSegmenter,
+    Segment,
+    SentenceSegmenter,
+    TokenSegmenter,
+    TurnSegmenter,
+    make_segmenter,
+)
 
-__all__ = ["ConditionEncoder", "Segment", "SegmentEncoder", "SentenceSegmenter"]
+__all__ = [
+    "ConditionEncoder",
+    "LineSegmenter",
+    "ParagraphSegmenter",
+    "Segment",
+    "SegmentEncoder",
+    "SentenceSegmenter",
+    "TokenSegmenter",
+    "TurnSegmenter",
+    "make_segmenter",
+]

@@ -4,7 +4,10 @@ N segments, T tokens, H hidden width, K latents per segment, D latent width.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+POOLING_MODES = ("mean", "cls", "max")
 
 
 class AlignedPooling(nn.Module):
@@ -111,3 +114,38 @@ class PerceiverPooling(nn.Module):
         for layer in self.layers:
             slots = layer(slots, states, memory_key_padding_mask=padding)
         return self.out(slots)
+
+
+class SentencePooling(nn.Module):
+    """One latent: the sentence vector as `sentence-transformers` makes it, projected only where D differs from H.
+
+    Args:
+        hidden_size: H.
+        latent_dim: D.
+        mode: "mean" or "max" over the tokens, or "cls" (the first state).
+        unit_length: scale the vector to length one, before the projection.
+
+    Raises:
+        ValueError: unknown `mode`.
+    """
+
+    def __init__(self, hidden_size: int, latent_dim: int, mode: str = "mean", unit_length: bool = False) -> None:
+        super().__init__()
+        if mode not in POOLING_MODES:
+            raise ValueError(f"pooling_mode is {mode!r}; known modes: {', '.join(POOLING_MODES)}")
+        self.mode = mode
+        self.unit_length = unit_length
+        self.out = nn.Identity() if latent_dim == hidden_size else nn.Linear(hidden_size, latent_dim)
+
+    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        """(N, T, H) states and (N, T) mask -> (N, 1, D)."""
+        there = mask.unsqueeze(-1).to(states.dtype)
+        if self.mode == "cls":
+            vector = states[:, 0]
+        elif self.mode == "max":
+            vector = states.masked_fill(there == 0, torch.finfo(states.dtype).min).amax(dim=1)
+        else:
+            vector = (states * there).sum(dim=1) / there.sum(dim=1).clamp_min(1)
+        if self.unit_length:
+            vector = F.normalize(vector, dim=-1)
+        return self.out(vector).unsqueeze(1)

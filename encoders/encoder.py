@@ -14,30 +14,37 @@ import torch.nn.functional as F
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor
-from transformers import T5Config, T5EncoderModel
-from transformers.models.t5.modeling_t5 import T5Stack
 
-from .compressors import AlignedPooling, PerceiverPooling
+from .compressors import AlignedPooling, PerceiverPooling, SentencePooling
+from .text_encoders import KEPT_POSITIONS, build_text_encoder, dropout_options, load_text_encoder
+from .text_encoders import text_config as make_text_config
 
-COMPRESSORS = ("aligned", "perceiver")
+COMPRESSORS = ("aligned", "perceiver", "pooled")
+# Options younger than the first saved models; at these values they are no part of a fingerprint.
+YOUNGER: dict[str, Any] = {"start_token_id": None, "pooling_mode": "mean", "unit_length": False}
 
 
 class SegmentEncoder(ModelMixin, ConfigMixin):
-    """A `transformers` text encoder (T5 family), a compressor to K latents and their normalisation.
+    """A `transformers` text encoder, a compressor to K latents and their normalisation.
 
     Args:
-        text_config: keyword arguments of `transformers.T5Config` (as JSON; at least `vocab_size`).
+        text_config: `model_type` ("t5" when absent) and keyword arguments of its `transformers` configuration (as
+            JSON; at least `vocab_size`).
         num_latents: K, latents per segment.
         latent_dim: D, width of a latent.
-        compressor: "aligned" (position-aligned pooling) or "perceiver" (learned queries).
+        compressor: "aligned" (position-aligned pooling), "perceiver" (learned queries) or "pooled" (one sentence
+            vector: K = 1).
         states_per_latent: token states interpolated per latent ("aligned").
         num_compressor_layers: layers of the "perceiver".
         max_tokens: longest segment in tokens, its end token included.
         std_floor: floor of the standard deviation, as a share of the mean standard deviation over all channels, so
             that dead channels are not blown up by normalisation.
+        start_token_id: put before each segment, as BERT and BART have it; None: nothing is.
+        pooling_mode, unit_length: of "pooled"; see `SentencePooling`.
 
     Raises:
-        ValueError: unknown `compressor`.
+        ValueError: unknown `text_config["model_type"]` or `compressor`, "pooled" with K other than 1, or `max_tokens`
+            beyond the positions of the text encoder.
     """
 
     @register_to_config
@@ -46,43 +53,74 @@ class SegmentEncoder(ModelMixin, ConfigMixin):
         text_config: dict[str, Any],
         num_latents: int = 4,
         latent_dim: int = 64,
-        compressor: Literal["aligned", "perceiver"] = "aligned",
+        compressor: Literal["aligned", "perceiver", "pooled"] = "aligned",
         states_per_latent: int = 8,
         num_compressor_layers: int = 2,
         max_tokens: int = 48,
         std_floor: float = 0.1,
+        start_token_id: int | None = None,
+        pooling_mode: str = "mean",
+        unit_length: bool = False,
     ) -> None:
         super().__init__()
-        config = T5Config(**text_config, attn_implementation="eager")
-        self.text_encoder = T5Stack(config)
-        shape = (config.d_model, num_latents, latent_dim, config.num_heads)
-        self.pooling: AlignedPooling | PerceiverPooling
+        config = make_text_config(text_config)
+        positions = getattr(config, "max_position_embeddings", None)
+        if positions is not None and max_tokens + KEPT_POSITIONS > positions:
+            raise ValueError(
+                f"max_tokens is {max_tokens}; with {positions} positions the {config.model_type} encoder takes at most "
+                f"{positions - KEPT_POSITIONS}"
+            )
+        self.text_encoder: Any = build_text_encoder(config)
+        dropout = next(iter(dropout_options(config, 0.0)), None)
+        rate = getattr(config, dropout) if dropout else 0.0
+        shape = (config.hidden_size, num_latents, latent_dim, config.num_attention_heads)
+        self.pooling: AlignedPooling | PerceiverPooling | SentencePooling
         if compressor == "aligned":
-            self.pooling = AlignedPooling(*shape, states_per_latent, config.dropout_rate)
+            self.pooling = AlignedPooling(*shape, states_per_latent, rate)
         elif compressor == "perceiver":
-            self.pooling = PerceiverPooling(*shape, num_compressor_layers, config.dropout_rate)
+            self.pooling = PerceiverPooling(*shape, num_compressor_layers, rate)
+        elif compressor == "pooled":
+            if num_latents != 1:
+                raise ValueError(f"num_latents is {num_latents}; the compressor 'pooled' makes one: it must be 1")
+            self.pooling = SentencePooling(config.hidden_size, latent_dim, pooling_mode, unit_length)
         else:
             raise ValueError(f"compressor is {compressor!r}; known compressors: {', '.join(COMPRESSORS)}")
         self.register_buffer("latent_mean", torch.zeros(num_latents, latent_dim))
         self.register_buffer("latent_std", torch.ones(num_latents, latent_dim))
 
     @classmethod
-    def from_text_encoder(cls, name: str | Path, **config: Any) -> "SegmentEncoder":
-        """Start from a pretrained T5-family encoder: a hub name or a local folder in the hub's format.
+    def from_text_encoder(
+        cls, name: str | Path, dropout: float | None = None, vocab_size: int = 0, **config: Any
+    ) -> "SegmentEncoder":
+        """Start from a pretrained encoder: a hub name or a local folder of `transformers` or `sentence-transformers`.
 
         Args:
             name: hub name or folder.
+            dropout: rate in place of its own.
+            vocab_size: rows that its token embedding has at least.
             config: the other arguments of `SegmentEncoder`.
+
+        Raises:
+            OSError, ValueError: see `load_text_encoder`.
         """
-        pretrained = T5EncoderModel.from_pretrained(str(name))
-        encoder = cls(text_config=pretrained.config.to_diff_dict(), **config)
-        encoder.text_encoder = pretrained.encoder
+        found = load_text_encoder(name, config.get("compressor") == "pooled", dropout, vocab_size)
+        pooling = {"pooling_mode": found.pooling_mode, "unit_length": found.unit_length}
+        encoder = cls(text_config=found.text_config, **{**pooling, **config})
+        encoder.text_encoder = found.text_encoder
         return encoder
 
     def forward(self, input_ids: Tensor, mask: Tensor) -> Tensor:
-        """(N, T) token ids and mask -> raw latents (N, K, D), each latent of unit variance over its width."""
+        """(N, T) token ids and mask -> raw latents (N, K, D).
+
+        Each latent has unit variance over its width; a "pooled" one is the sentence vector as it is.
+        """
+        if self.config.start_token_id is not None:
+            input_ids = F.pad(input_ids, (1, 0), value=self.config.start_token_id)
+            mask = F.pad(mask, (1, 0), value=1)
         states = self.text_encoder(input_ids=input_ids, attention_mask=mask, use_cache=False).last_hidden_state
         latents = self.pooling(states, mask)
+        if self.config.compressor == "pooled":
+            return latents
         return F.layer_norm(latents, latents.shape[-1:])
 
     def encode(self, input_ids: Tensor, mask: Tensor) -> Tensor:
@@ -103,7 +141,11 @@ class SegmentEncoder(ModelMixin, ConfigMixin):
     def fingerprint(self) -> str:
         """Hash of configuration, weights and normalisation; the same in half and in single precision."""
         digest = hashlib.sha256()
-        config = {key: value for key, value in self.config.items() if not key.startswith("_")}
+        config = {
+            key: value
+            for key, value in self.config.items()
+            if not key.startswith("_") and not (key in YOUNGER and value == YOUNGER[key])
+        }
         digest.update(json.dumps(config, sort_keys=True, default=str).encode())
         for name, tensor in sorted(self.state_dict().items()):
             digest.update(name.encode())

@@ -4,6 +4,7 @@ All noise strengths in this project are relative: a strength of 0.3 moves a segm
 whatever their scale or width.
 """
 
+import math
 from typing import Any
 
 import torch
@@ -36,5 +37,18 @@ def noise_level(strength: float | Tensor) -> Any:
 
 
 def unit_direction(gradient: Tensor) -> Tensor:
-    """Scale each segment's gradient (..., K, D) to a root mean square of one; a zero gradient stays zero."""
-    return gradient / rms(gradient).clamp_min(torch.finfo(gradient.dtype).tiny)
+    """Scale each segment's gradient (..., K, D) to a root mean square of one; a zero gradient stays zero.
+
+    A power of two comes first, which changes no digit, so that squares neither vanish nor overflow: the gradient of a
+    distribution that is all but certain is smaller than the root of the smallest float.
+    """
+    finfo = torch.finfo(gradient.dtype)
+    limit = math.frexp(finfo.max)[1] - 2
+    _, exponent = torch.frexp(gradient.abs().amax(dim=(-2, -1), keepdim=True))
+    gradient = torch.ldexp(gradient, -exponent.clamp(-limit, limit))
+    return gradient / rms(gradient).clamp_min(finfo.tiny)
+
+
+def within(delta: Tensor, radius: Tensor) -> Tensor:
+    """Each segment's `delta` (..., K, D), shortened to a root mean square of at most `radius` (..., 1, 1)."""
+    return delta * (radius / rms(delta).clamp_min(torch.finfo(delta.dtype).tiny)).clamp_max(1)

@@ -1,28 +1,44 @@
-"""What makes the latent space smooth: contrastive and adversarial objectives on latents.
+"""What makes the latent space smooth: contrastive, adversarial and prior-matching objectives on latents.
 
-N segments, K latents per segment, D latent width.
+N segments, K latents per segment, D latent width, T tokens, V vocabulary.
 """
 
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .latents import rms, unit_direction
+from .latents import rms, unit_direction, within
+
+Similarity = Literal["slots", "mean", "mixed"]
+
+PROBE = 0.1  # length of a power iteration's probe over the latents' rms: small, yet above the rounding of bfloat16
 
 
-def similarity(left: Tensor, right: Tensor) -> Tensor:
-    """Cosine similarities of latents (N, K, D) and (M, K, D) -> (N, M): mean of slot-wise and slot-mean cosine.
+def similarity(left: Tensor, right: Tensor, kind: Similarity = "mixed") -> Tensor:
+    """Cosine similarities of latents (N, K, D) and (M, K, D) -> (N, M).
 
-    The slot-mean half keeps segments alike whose words moved by a place, which shifts every slot of aligned pooling.
+    Args:
+        left, right: latents.
+        kind: "slots" compares slot by slot; "mean" compares the means over slots, which keeps segments alike whose
+            words moved by a place (that shifts every slot of aligned pooling); "mixed" is the mean of the two.
     """
-    slots = F.normalize(left.flatten(1), dim=-1) @ F.normalize(right.flatten(1), dim=-1).T
-    means = F.normalize(left.mean(1), dim=-1) @ F.normalize(right.mean(1), dim=-1).T
-    return (slots + means) / 2
+
+    def cosine(one: Tensor, other: Tensor) -> Tensor:
+        return F.normalize(one, dim=-1) @ F.normalize(other, dim=-1).T
+
+    if kind == "slots":
+        return cosine(left.flatten(1), right.flatten(1))
+    if kind == "mean":
+        return cosine(left.mean(1), right.mean(1))
+    return (cosine(left.flatten(1), right.flatten(1)) + cosine(left.mean(1), right.mean(1))) / 2
 
 
-def info_nce(anchor: Tensor, positive: Tensor, negative: Tensor | None, temperature: float) -> Tensor:
+def info_nce(
+    anchor: Tensor, positive: Tensor, negative: Tensor | None, temperature: float, kind: Similarity = "mixed"
+) -> Tensor:
     """InfoNCE (arXiv 1807.03748) with in-batch negatives and one hard negative per anchor.
 
     Args:
@@ -30,13 +46,14 @@ def info_nce(anchor: Tensor, positive: Tensor, negative: Tensor | None, temperat
         positive: (N, K, D), row i means the same as anchor i; the other rows are its in-batch negatives.
         negative: (N, K, D) hard negatives (all of them are negatives of every anchor), or None.
         temperature: of the softmax over similarities.
+        kind: of `similarity`.
 
     Returns:
         Scalar loss.
     """
-    logits = similarity(anchor, positive)
+    logits = similarity(anchor, positive, kind)
     if negative is not None:
-        logits = torch.cat([logits, similarity(anchor, negative)], dim=1)
+        logits = torch.cat([logits, similarity(anchor, negative, kind)], dim=1)
     target = torch.arange(anchor.shape[0], device=anchor.device)
     return F.cross_entropy(logits / temperature, target)
 
@@ -44,21 +61,83 @@ def info_nce(anchor: Tensor, positive: Tensor, negative: Tensor | None, temperat
 def adversarial_perturbation(
     loss: Callable[[Tensor], Tensor], latents: Tensor, radius: float, num_steps: int = 1
 ) -> Tensor:
-    """Worst-case perturbation: gradient ascent on the decoder's loss (Miyato et al., arXiv 1605.07725).
+    """Worst-case perturbation by gradient ascent on the decoder's loss.
+
+    One step is that of Miyato et al. (arXiv 1605.07725). Several are projected gradient ascent (Madry et al.,
+    arXiv 1706.06083), but from the latents themselves: a random start was weaker at a radius of 0.25, no better at 0.6
+    and helped only at 1, where noise alone destroys the text.
 
     Args:
         loss: latents (N, K, D) -> scalar.
         latents: (N, K, D), normalised.
-        radius: norm of the perturbation relative to the norm of each segment's latents.
-        num_steps: ascent steps; each moves by radius / num_steps along the normalised gradient.
+        radius: largest norm of the perturbation relative to the norm of each segment's latents.
+        num_steps: ascent steps; of two or more each moves by 2.5 * radius / num_steps (at most the radius) along the
+            normalised gradient and then back into the ball, so that the path can turn on its surface.
 
     Returns:
         Detached perturbation (N, K, D).
     """
-    scale = radius * rms(latents).detach()
+    limit = radius * rms(latents).detach()
     delta = torch.zeros_like(latents)
     for _ in range(num_steps):
         point = (latents.detach() + delta).requires_grad_()
         (gradient,) = torch.autograd.grad(loss(point), point)
-        delta = delta + scale / num_steps * unit_direction(gradient)
+        delta = delta + limit * min(1.0, 2.5 / num_steps) * unit_direction(gradient)
+        if num_steps > 1:  # a single step ends on the surface
+            delta = within(delta, limit)
     return delta.detach()
+
+
+def virtual_adversarial_perturbation(
+    change: Callable[[Tensor], Tensor], latents: Tensor, radius: float, num_steps: int = 1
+) -> Tensor:
+    """The perturbation that changes the decoder's distribution most (Miyato et al., arXiv 1704.03976); needs no text.
+
+    At the latents the divergence and its gradient are zero, so its second-order term decides: power iteration, from a
+    random direction, towards the largest eigenvector of its Hessian, which is probed by finite differences.
+
+    Args:
+        change: latents (N, K, D) -> scalar, the divergence from the distribution at `latents`. It must be
+            deterministic: the difference between two dropout masks would hide that of the latents.
+        latents: (N, K, D), normalised.
+        radius: norm of the perturbation relative to the norm of each segment's latents.
+        num_steps: power iterations.
+
+    Returns:
+        Detached perturbation (N, K, D); zero for a segment whose distribution does not change at all.
+    """
+    scale = rms(latents).detach()
+    direction = unit_direction(torch.randn_like(latents))
+    for _ in range(num_steps):
+        point = (latents.detach() + PROBE * scale * direction).requires_grad_()
+        (gradient,) = torch.autograd.grad(change(point), point)
+        direction = unit_direction(gradient)
+    return radius * scale * direction
+
+
+def token_divergence(clean: Tensor, moved: Tensor, mask: Tensor) -> Tensor:
+    """KL(clean || moved) in nats, summed over the tokens of each segment: (N, T, V) logits, (N, T) mask -> (N,).
+
+    Both are log-softmaxes in single precision: for distributions that are all but certain, the logarithm of a softmax
+    is -inf and 0 * -inf is not a number.
+    """
+    expected, found = (logits.float().log_softmax(-1) for logits in (clean, moved))
+    return ((expected.exp() * (expected - found)).sum(-1) * mask).sum(1)
+
+
+def sliced_wasserstein(latents: Tensor, num_projections: int) -> Tensor:
+    """Squared sliced Wasserstein distance of a batch of latents (N, K, D) to N(0, I) (arXiv 1804.01947), a scalar.
+
+    Stands in for the KL of a VAE (arXiv 1312.6114). Our noise has a fixed strength relative to the latents, and for
+    posteriors of fixed variance that KL is the squared norm and nothing else, which normalisation has fixed already;
+    what is left to ask for is that all latents together look like the prior: every direction Gaussian, of variance 1.
+
+    Args:
+        latents: normalised; N of a few hundred, since a sample of the prior itself is about 1 / N away.
+        num_projections: random directions of the K * D numbers; each is compared with the normal quantiles.
+    """
+    flat = latents.flatten(1).float()
+    directions = F.normalize(torch.randn(flat.shape[1], num_projections, device=flat.device), dim=0)
+    rank = torch.arange(flat.shape[0], device=flat.device)
+    quantiles = torch.special.ndtri((rank + 0.5) / flat.shape[0])
+    return ((flat @ directions).sort(dim=0).values - quantiles.unsqueeze(1)).square().mean()

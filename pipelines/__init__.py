@@ -1,5 +1,6 @@
 """The verbs: train, write, reconstruct, evaluate."""
 
+from .latents import RepresentationPipeline
 from .story import Story, StoryPipeline
 
-__all__ = ["Story", "StoryPipeline"]
+__all__ = ["RepresentationPipeline", "Story", "StoryPipeline"]

@@ -40,9 +40,10 @@ def encode_texts(
         ValueError: a segment has more tokens than the encoder takes, or is empty.
     """
     device, limit = encoder.latent_mean.device, encoder.config.max_tokens
+    for text in texts:
+        check_text(text, "a segment")
     rows = segment_tokens(tokenizer, texts)
     for text, row in zip(texts, rows, strict=True):
-        check_text(text, "a segment")
         if len(row) > limit:
             raise ValueError(
                 f"a segment has {len(row)} tokens, at most {limit} fit: {text[:60]!r}...; cut it into shorter segments"

@@ -10,7 +10,13 @@ from ..configs.schema import RepresentationConfig
 from ..decoders import SegmentDecoder, neighbours
 from ..encoders import SegmentEncoder
 from ..encoders.latents import add_noise, noise_level
-from ..encoders.objectives import adversarial_perturbation, info_nce
+from ..encoders.objectives import (
+    adversarial_perturbation,
+    info_nce,
+    sliced_wasserstein,
+    token_divergence,
+    virtual_adversarial_perturbation,
+)
 from .batches import SegmentBatch
 
 STATISTICS_MOMENTUM = 0.99
@@ -33,11 +39,14 @@ def encode_chunks(encoder: SegmentEncoder, tokens: Tensor, mask: Tensor, num_chu
 
 
 class RepresentationObjective(nn.Module):
-    """Reconstruction from noised latents, contrast and worst-case perturbation, each with its weight.
+    """Reconstruction from noised latents, contrast, worst-case perturbation and prior, each with its weight.
 
     Args:
         encoder, decoder: the pair to be trained.
         config: weights and strengths; `config.tie_embeddings` makes the two share their token embedding.
+
+    Raises:
+        ValueError: embeddings of different widths to be tied; `segment_dropout` for a decoder without neighbours.
     """
 
     batches_seen: Tensor
@@ -48,6 +57,8 @@ class RepresentationObjective(nn.Module):
         self.decoder = decoder
         self.config = config
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.long))  # a buffer: resumed with the weights
+        if config.segment_dropout and not decoder.config.context_window:
+            raise ValueError("segment_dropout needs a decoder that sees neighbours; decoder.context_window is 0")
         if config.tie_embeddings:
             widths = [model.embed_tokens.weight.shape for model in (encoder.text_encoder, decoder.transformer)]
             if widths[0] != widths[1]:
@@ -75,6 +86,9 @@ class RepresentationObjective(nn.Module):
         if config.adversarial.weight:
             terms["adversarial"] = self.adversarial(batch, latents)
             total = total + config.adversarial.weight * terms["adversarial"]
+        if config.prior.weight:
+            terms["prior"] = sliced_wasserstein(latents, config.prior.projections)
+            total = total + config.prior.weight * terms["prior"]
         return {"loss": total, **terms}
 
     def noised(self, latents: Tensor) -> tuple[Tensor, Tensor]:
@@ -88,13 +102,20 @@ class RepresentationObjective(nn.Module):
         return add_noise(latents, strength), noise_level(strength)
 
     def reconstruction(self, batch: SegmentBatch, latents: Tensor, level: Tensor) -> Tensor:
-        """Summed cross-entropy of each segment (N), shortest first, given its own and some neighbours' latents."""
+        """Summed cross-entropy of each segment (N), shortest first, given its own and some neighbours' latents.
+
+        Segments that are dropped see noise in place of their own latents, and their neighbours, which learn from it.
+        """
         window = self.decoder.config.context_window
         grid = latents.new_zeros(*batch.segment_mask.shape, *latents.shape[1:])
         grid[batch.segment_mask] = latents
         around, seen = neighbours(grid, batch.segment_mask, window)
         around, seen = around[batch.segment_mask], seen[batch.segment_mask]
         kept = torch.rand(seen.shape[0], 1, device=seen.device) >= self.config.context_dropout
+        if self.config.segment_dropout:
+            dropped = torch.rand_like(level) < self.config.segment_dropout
+            latents = torch.where(dropped[:, None, None], torch.randn_like(latents), latents)
+            level, kept = level.masked_fill(dropped, 1.0), kept | dropped.unsqueeze(1)
         memory, memory_mask = self.decoder.memory(latents, around, seen & kept, level)
         losses = []
         chunks = length_chunks(batch.token_mask, self.config.length_chunks)
@@ -113,18 +134,39 @@ class RepresentationObjective(nn.Module):
         raw = self.encoder(batch.triples[:kinds].flatten(0, 1), mask)
         anchor, positive, *negative = self.encoder.normalize(raw).split(num_pairs)
         hard = negative[0][batch.has_negative] if negative else None
-        return info_nce(anchor, positive, hard, self.config.contrastive.temperature)
+        config = self.config.contrastive
+        return info_nce(anchor, positive, hard, config.temperature, config.similarity)
 
     def adversarial(self, batch: SegmentBatch, latents: Tensor) -> Tensor:
-        """Reconstruction under the worst-case perturbation of some segments, each decoded on its own."""
+        """Worst-case perturbation of some segments, each decoded on its own: its cross-entropy or its divergence."""
         config = self.config.adversarial
         rows = torch.randperm(latents.shape[0], device=latents.device)[: config.segments]
         tokens, mask, attacked = batch.tokens[rows], batch.token_mask[rows], latents[rows]
         width = int(mask.sum(1).max())
         tokens, mask = tokens[:, :width], mask[:, :width]
+        if config.kind == "virtual":
+            return self.virtual_adversarial(tokens, mask, attacked) / mask.sum()
 
         def loss(point: Tensor) -> Tensor:
             return self.decoder.loss(tokens, mask, *self.decoder.memory(point)).sum()
 
         delta = adversarial_perturbation(loss, attacked, config.radius, config.num_steps)
         return loss(attacked + delta) / mask.sum()
+
+    def virtual_adversarial(self, tokens: Tensor, mask: Tensor, latents: Tensor) -> Tensor:
+        """Summed divergence of the decoder's distributions at the clean and the worst latents, without dropout."""
+        config = self.config.adversarial
+        start = torch.full_like(tokens[:, :1], self.decoder.config.bos_token_id)
+        inputs = torch.cat([start, tokens[:, :-1]], dim=1)
+        training = self.decoder.training
+        self.decoder.eval()
+        with torch.no_grad():
+            clean = self.decoder(inputs, *self.decoder.memory(latents))
+
+        def change(point: Tensor) -> Tensor:
+            return token_divergence(clean, self.decoder(inputs, *self.decoder.memory(point)), mask).sum()
+
+        delta = virtual_adversarial_perturbation(change, latents, config.radius, config.num_steps)
+        divergence = change(latents + delta)
+        self.decoder.train(training)
+        return divergence

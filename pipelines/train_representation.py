@@ -12,16 +12,18 @@ import torch
 from accelerate import Accelerator
 from huggingface_hub.errors import StrictDataclassError
 from torch import Tensor
-from transformers import PreTrainedTokenizerFast, T5Config
+from transformers import PreTrainedTokenizerFast
 
 from ..configs.schema import LoopConfig, RepresentationConfig
 from ..decoders import SegmentDecoder, neighbours
 from ..encoders import SegmentEncoder
 from ..encoders.latents import add_noise, noise_level
+from ..encoders.text_encoders import SYNONYMS, dropout_options, family
 from .batches import DocumentSampler, SegmentBatch, pad_rows, segment_batch
 from .checkpoints import replace_folder, write_json
 from .data import load_data
 from .prepared import PreparedCorpus
+from .pretrained import fix_parts, run_tokenizer, start_token_id
 from .representation import RepresentationObjective, encode_chunks
 from .training import fit
 
@@ -29,20 +31,31 @@ VALIDATION_SEGMENTS = 250
 STATISTICS_SEGMENTS = 20_000
 
 
-def check_text_config(options: dict[str, Any], name: str) -> None:
-    """Refuse options that `T5Config` does not have, or not with such values.
+def check_text_config(options: dict[str, Any], name: str, any_family: bool = False) -> None:
+    """Refuse options that the configuration of their `model_type` (T5 without one) does not have, or not such values.
+
+    Args:
+        options: of a text encoder or decoder.
+        name: of the options in the config.
+        any_family: `model_type` may be another than T5.
 
     Raises:
         ValueError: the first of them, as a key of `name`.
     """
-    known = T5Config().to_dict()
+    model_type = options.get("model_type", "t5")
+    if model_type != "t5" and not any_family:
+        raise ValueError(f"{name}.model_type is {model_type!r}; here it must be 't5'")
+    plain = family(model_type)
+    known = plain.to_dict()
     for key, value in options.items():
+        if key in SYNONYMS and key not in known:
+            continue
         if key not in known:
             near = get_close_matches(key, known, n=1)
             hint = f"; nearest known key: {near[0]!r}" if near else ""
             raise ValueError(f"unknown key {key!r} in {name}{hint}")
         try:
-            T5Config(**{key: value})
+            type(plain)(**{key: value})
         except (StrictDataclassError, ValueError, TypeError, AttributeError) as error:
             why = str(error).rpartition("\n")[2].strip().removeprefix("TypeError: ")
             raise ValueError(f"{name}: {why}") from None
@@ -60,6 +73,17 @@ def building(what: str) -> Iterator[None]:
     except (RuntimeError, AssertionError, TypeError, LookupError, ArithmeticError) as error:
         why = " ".join(str(error).split())[:200]
         raise ValueError(f"{what} options do not make a model: {why}") from None
+
+
+def encoder_options(config: RepresentationConfig, common: dict[str, Any]) -> dict[str, Any]:
+    """`text_config` of an encoder from scratch: options that it shares with the decoder (T5's), and its own."""
+    given = config.encoder.text_config
+    model_type = given.get("model_type", "t5")
+    if model_type == "t5":
+        return {**common, **given}
+    plain = family(model_type)
+    shared = {key: value for key, value in common.items() if key in ("vocab_size", "pad_token_id", "eos_token_id")}
+    return {**shared, **dropout_options(plain, config.dropout), **given}
 
 
 @building("encoder and decoder")
@@ -84,12 +108,18 @@ def build(config: RepresentationConfig, tokenizer: PreTrainedTokenizerFast) -> t
         "max_tokens": config.data.max_tokens,
         **shape,
     }
-    check_text_config(config.encoder.text_config, "encoder.text_config")
+    check_text_config(config.encoder.text_config, "encoder.text_config", any_family=True)
     check_text_config(config.decoder.text_config, "decoder.text_config")
     if config.encoder.pretrained is None:
-        encoder = SegmentEncoder(text_config={**common, **config.encoder.text_config}, **compressor)
+        encoder = SegmentEncoder(text_config=encoder_options(config, common), **compressor)
     else:
-        encoder = SegmentEncoder.from_text_encoder(config.encoder.pretrained, **compressor)
+        encoder = SegmentEncoder.from_text_encoder(
+            config.encoder.pretrained,
+            config.dropout,
+            len(tokenizer),
+            start_token_id=start_token_id(tokenizer),
+            **compressor,
+        )
     bos = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.pad_token_id
     decoder = SegmentDecoder(
         text_config={**common, **config.decoder.text_config},
@@ -207,13 +237,14 @@ def train_representation(
     accelerator = accelerator or make_accelerator(config.loop)
     torch.manual_seed(config.loop.seed)
     if init is None:
-        data = load_data(config.data, folder)
+        data = load_data(config.data, folder, run_tokenizer(config))
         encoder, decoder = build(config, data.tokenizer)
     else:
         from .loading import load_representation
 
         encoder, decoder, tokenizer = load_representation(init)
         data = load_data(config.data, folder, tokenizer)
+    config = fix_parts(encoder, config)
     objective = RepresentationObjective(encoder, decoder, config)
     sampler = DocumentSampler.of(data.train, config.data, config.loop, accelerator)
     pairs = config.contrastive.pairs if config.contrastive.weight else 0

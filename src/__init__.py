@@ -9,27 +9,48 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .decoders import SegmentDecoder
     from .diffusion import SegmentDenoiser
-    from .encoders import ConditionEncoder, SegmentEncoder, SentenceSegmenter
-    from .pipelines import StoryPipeline
+    from .encoders import (
+        ConditionEncoder,
+        LineSegmenter,
+        ParagraphSegmenter,
+        SegmentEncoder,
+        SentenceSegmenter,
+        TokenSegmenter,
+        TurnSegmenter,
+        make_segmenter,
+    )
+    from .pipelines import RepresentationPipeline, StoryPipeline
 
 __version__ = "0.1.0"
 
 __all__ = [
     "SentenceSegmenter",
+    "TurnSegmenter",
+    "ParagraphSegmenter",
+    "LineSegmenter",
+    "TokenSegmenter",
+    "make_segmenter",
     "SegmentEncoder",
     "ConditionEncoder",
     "SegmentDenoiser",
     "SegmentDecoder",
+    "RepresentationPipeline",
     "StoryPipeline",
     "__version__",
 ]
 
 _HOMES = {
     "SentenceSegmenter": "encoders",
+    "TurnSegmenter": "encoders",
+    "ParagraphSegmenter": "encoders",
+    "LineSegmenter": "encoders",
+    "TokenSegmenter": "encoders",
+    "make_segmenter": "encoders",
     "SegmentEncoder": "encoders",
     "ConditionEncoder": "encoders",
     "SegmentDenoiser": "diffusion",
     "SegmentDecoder": "decoders",
+    "RepresentationPipeline": "pipelines",
     "StoryPipeline": "pipelines",
 }
 

@@ -15,14 +15,18 @@ from typing import Annotated, NoReturn
 import typer
 
 from . import __version__
+from .commands.calibration import noise
 from .commands.evaluation import evaluate
+from .commands.latents import decode, encode
+from .commands.segmentation import segment
 from .commands.shared import PLAIN, help_without_command
 from .commands.training import train
 from .commands.writing import generate, models, reconstruct
 
 app = typer.Typer(help="Segment-level latent diffusion of text.", **PLAIN)
-for command in (generate, reconstruct, models):
+for command in (generate, reconstruct, encode, decode, segment, models):
     app.command()(command)
+evaluate.command()(noise)
 app.add_typer(train, name="train")
 app.add_typer(evaluate, name="evaluate")
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from segdiff.encoders.latents import add_noise, rms, unit_direction
+from segdiff.encoders.latents import add_noise, rms, unit_direction, within
 
 
 @pytest.fixture
@@ -49,3 +49,24 @@ def test_unit_direction_has_unit_rms_and_leaves_zero_alone():
     unit = unit_direction(gradient)
     torch.testing.assert_close(rms(unit).flatten(), torch.tensor([1.0, 1.0, 1.0, 0.0]))
     torch.testing.assert_close(unit[1], gradient[1] / rms(gradient)[1])
+
+
+@pytest.mark.parametrize("scale", [1e-41, 1e-38, 1e-25, 1e25, 1e38])
+def test_unit_direction_of_numbers_whose_squares_are_no_floats(scale):
+    gradient = torch.tensor([1.0, -2.0, 3.0, 0.5]).view(1, 2, 2)
+    unit = unit_direction((gradient.double() * scale).float())
+    torch.testing.assert_close(unit, gradient / rms(gradient), rtol=1e-3 if scale < 1e-38 else 1e-5, atol=1e-6)
+
+
+def test_unit_direction_scales_exactly_as_a_plain_division():
+    gradient = torch.randn(2000, 3, 5) * torch.logspace(-12, 12, 2000).view(-1, 1, 1)
+    assert torch.equal(unit_direction(gradient), gradient / rms(gradient))
+
+
+def test_within_shortens_what_is_too_long_and_nothing_else():
+    delta = torch.randn(4, 3, 5)
+    delta = delta / rms(delta) * torch.tensor([0.0, 0.5, 2.0, 1e6]).view(4, 1, 1)
+    short = within(delta, torch.full((4, 1, 1), 1.5))
+    torch.testing.assert_close(rms(short).flatten(), torch.tensor([0.0, 0.5, 1.5, 1.5]))
+    assert torch.equal(short[:2], delta[:2])
+    torch.testing.assert_close(short[2], delta[2] * 0.75)

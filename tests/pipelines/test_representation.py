@@ -39,6 +39,8 @@ OFF: dict[str, Any] = {
     "noise": {"max_strength": 0.0},
     "context_dropout": 0.0,
 }
+PRIOR: dict[str, Any] = {"prior": {"weight": 0.5, "projections": 16}}
+VIRTUAL: dict[str, Any] = {"adversarial": {"kind": "virtual"}}
 
 
 def config(*changes: dict[str, Any]) -> RepresentationConfig:
@@ -83,18 +85,33 @@ def gradient(objective: RepresentationObjective, batch: SegmentBatch, term: str 
 # ------------------------------------------------------------------------------------------------- terms
 
 
-@pytest.mark.parametrize("term", ["reconstruction", "contrastive", "adversarial"])
-def test_every_term_teaches_the_encoder(prepared, batch, term):
-    objective = make(prepared)
-    assert gradient(objective, batch, term).norm() > 1e-4
+@pytest.mark.parametrize(
+    ("term", "options"),
+    [
+        ("reconstruction", {}),
+        ("reconstruction", {"segment_dropout": 0.5}),
+        ("contrastive", {}),
+        ("contrastive", {"contrastive": {"similarity": "slots"}}),
+        ("contrastive", {"contrastive": {"similarity": "mean"}}),
+        ("adversarial", {}),
+        ("adversarial", {"adversarial": {"num_steps": 3}}),
+        ("adversarial", VIRTUAL),
+        ("prior", PRIOR),
+    ],
+)
+def test_every_term_teaches_the_encoder(prepared, batch, term, options):
+    objective = make(prepared, options)
+    assert gradient(objective, batch, term).norm() > (
+        1e-7 if options is VIRTUAL else 1e-4
+    )  # a fresh decoder says little
     for name, parameter in objective.encoder.named_parameters():
         assert parameter.grad is not None and parameter.grad.any(), f"{term} does not reach {name}"
 
 
-@pytest.mark.parametrize("term", ["contrastive", "adversarial"])
+@pytest.mark.parametrize("term", ["contrastive", "adversarial", "prior"])
 def test_a_term_adds_its_weight_times_its_gradient(prepared, batch, term):
     """The gradient of the whole loss, with and without the term: the difference is the term and nothing else."""
-    alone = gradient(make(prepared), batch, term)
+    alone = gradient(make(prepared, {term: {"weight": 1.0}}), batch, term)
     without = gradient(make(prepared, {term: {"weight": 0.0}}), batch)
     for weight in (0.5, 1.0):
         difference = gradient(make(prepared, {term: {"weight": weight}}), batch) - without
@@ -102,8 +119,15 @@ def test_a_term_adds_its_weight_times_its_gradient(prepared, batch, term):
         torch.testing.assert_close(difference, weight * alone, rtol=1e-3, atol=1e-5)
 
 
-@pytest.mark.parametrize("option", [{"noise": {"max_strength": 0.6, "clean_share": 0.0}}, {"context_dropout": 1.0}])
-def test_noise_and_context_dropout_change_what_is_learned(prepared, batch, option):
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"noise": {"max_strength": 0.6, "clean_share": 0.0}},
+        {"context_dropout": 1.0},
+        {"segment_dropout": 0.5},
+    ],
+)
+def test_noise_and_dropouts_change_what_is_learned(prepared, batch, option):
     plain, changed = gradient(make(prepared, OFF), batch), gradient(make(prepared, OFF, option), batch)
     assert changed.norm() > 1e-4
     assert (changed - plain).norm() > 0.01 * plain.norm()
@@ -120,6 +144,11 @@ CHANGES = [
     {"noise": {"max_strength": 0.0}},
     {"noise": {"clean_share": 1.0}},
     {"context_dropout": 0.0},
+    {"segment_dropout": 0.3},
+    {"contrastive": {"similarity": "slots"}},
+    {"contrastive": {"similarity": "mean"}},
+    VIRTUAL,
+    PRIOR,
     {"tie_embeddings": False},
 ]
 
@@ -199,9 +228,9 @@ def test_context_is_dropped_per_segment(prepared, batch, monkeypatch):
     seen: list[Tensor] = []
     memory = objective.decoder.memory
 
-    def watched(latents: Tensor, around: Tensor, around_mask: Tensor) -> tuple[Tensor, Tensor]:
+    def watched(latents: Tensor, around: Tensor, around_mask: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
         seen.append(around_mask)
-        return memory(latents, around, around_mask)
+        return memory(latents, around, around_mask, level)
 
     monkeypatch.setattr(objective.decoder, "memory", watched)
     for seed in range(5):
@@ -210,6 +239,86 @@ def test_context_is_dropped_per_segment(prepared, batch, monkeypatch):
     with_context = torch.stack([mask.any(1) for mask in seen]).float()
     assert all(0 < float(row.mean()) < 1 for row in with_context), "drawn per batch, not per segment"
     assert 0.3 < float(with_context.mean()) < 0.7
+
+
+def test_a_dropped_segment_sees_noise_and_teaches_its_neighbours(prepared, batch, monkeypatch):
+    """Also where context is dropped: its own latents get no gradient, those next to it do."""
+    objective = make(prepared, OFF, {"context_dropout": 1.0, "segment_dropout": 0.5})
+    memory, calls = objective.decoder.memory, []
+
+    def watched(*inputs: Tensor) -> tuple[Tensor, Tensor]:
+        calls.append(inputs)
+        return memory(*inputs)
+
+    monkeypatch.setattr(objective.decoder, "memory", watched)
+    torch.manual_seed(0)
+    latents = objective.encoder.encode(batch.tokens, batch.token_mask).detach().requires_grad_()
+    objective.reconstruction(batch, latents, torch.zeros(len(latents))).sum().backward()
+    ((own, _, seen, level),) = calls
+    dropped = level == 1
+    assert 0.2 < float(dropped.float().mean()) < 0.8 and not level[~dropped].any()
+    torch.testing.assert_close(own[~dropped], latents[~dropped])
+    assert bool((own[dropped] != latents[dropped]).all()) and 0.7 < float(own[dropped].std()) < 1.3
+    assert bool(seen[dropped].any(1).all()) and not seen[~dropped].any()
+    assert latents.grad is not None
+    reached = latents.grad.flatten(1).any(1)
+    document = batch.segment_mask.nonzero()[:, 0]
+    beside = torch.zeros_like(dropped)  # of a dropped segment of the same document; the window is 1
+    beside[1:] |= dropped[:-1] & (document[1:] == document[:-1])
+    beside[:-1] |= dropped[1:] & (document[1:] == document[:-1])
+    assert torch.equal(reached, ~dropped | beside)
+
+
+def test_segment_dropout_without_neighbours_is_refused(prepared):
+    with pytest.raises(ValueError, match="segment_dropout needs a decoder that sees neighbours"):
+        make(prepared, {"segment_dropout": 0.1, "decoder": {"context_window": 0}})
+
+
+def test_options_that_are_off_leave_losses_and_saved_models_as_they_are(prepared, batch):
+    plain, off = make(prepared), make(prepared, {"prior": {"weight": 0.0, "projections": 7}, "segment_dropout": 0.0})
+    losses = []
+    for objective in (plain, off):
+        torch.manual_seed(3)
+        losses.append(objective(batch))
+    assert losses[0].keys() == losses[1].keys() == {"loss", "reconstruction", "contrastive", "adversarial"}
+    assert losses[0]["loss"] == losses[1]["loss"]
+    on = make(prepared, PRIOR, VIRTUAL, {"segment_dropout": 0.3})
+    assert on.state_dict().keys() == plain.state_dict().keys()
+    assert on.encoder.fingerprint() == plain.encoder.fingerprint()
+
+
+def test_virtual_term_has_no_dropout_and_grows_with_the_radius(prepared, batch):
+    """With dropout, two passes differ even where nothing is perturbed."""
+    terms = []
+    for radius in (0.0, 0.1, 0.4):
+        objective = make(prepared, VIRTUAL, {"dropout": 0.3, "adversarial": {"radius": radius}})
+        objective.decoder.train()
+        latents = objective.encoder.encode(batch.tokens, batch.token_mask)
+        torch.manual_seed(1)
+        terms.append(float(objective.adversarial(batch, latents)))
+        assert objective.decoder.training
+    assert abs(terms[0]) < 1e-6 < terms[1] < terms[2]
+
+
+def test_contrastive_batches_cannot_be_told_apart_by_length(data_dir):
+    """In-batch and hard negatives are as long as the positive, to a token or two: far closer than random segments."""
+    documents = list(read_documents(data_dir / "stories" / "roc.valid.jsonl.gz", max_documents=800))
+    tokenizer = train_tokenizer((text for document in documents for text in document.segments), vocab_size=1000)
+    corpus = prepare(documents, [], tokenizer, max_tokens=40)
+    generator = np.random.default_rng(0)
+    spreads: dict[str, list[float]] = {"anchor": [], "positive": [], "negative": []}
+    for seed in range(40):
+        drawn = segment_batch(corpus, [(0, 0, 1)], 24, np.random.default_rng(seed))
+        assert drawn.triple_mask is not None and drawn.has_negative is not None
+        anchor, positive, negative = drawn.triple_mask.sum(2).float()
+        spreads["anchor"].append(float((anchor[:, None] - anchor).abs().mean()))
+        spreads["positive"].append(float((anchor[:, None] - positive).abs().mean()))
+        spreads["negative"].append(float((anchor - negative)[drawn.has_negative].abs().mean()))
+    lengths = generator.choice(corpus.anchors.lengths, (2, 5000)).astype(float)
+    chance = float(np.abs(lengths[0] - lengths[1]).mean())
+    found = {name: float(np.mean(values)) for name, values in spreads.items()}
+    assert found["anchor"] < 0.25 * chance, (found, chance)
+    assert found["positive"] < 0.5 * chance and found["negative"] < 0.5 * chance, (found, chance)
 
 
 @torch.no_grad()

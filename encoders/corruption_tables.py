@@ -1,0 +1,400 @@
+"""The words and phrases that `corruptions` swaps, and the verbs and names it knows."""
+
+import re
+
+
+def _words(table: str) -> list[str]:
+    return table.split()
+
+
+def _pairs(table: str) -> dict[str, list[str]]:
+    """Reads `a=b` (both ways) and `a>b` (one way); commas separate entries, a phrase may hold spaces."""
+    result: dict[str, list[str]] = {}
+    for entry in filter(None, (part.strip() for part in table.replace("\n", ",").split(","))):
+        left, right = re.split(r"[=>]", entry)
+        result.setdefault(left, []).append(right)
+        if "=" in entry:
+            result.setdefault(right, []).append(left)
+    return result
+
+
+def _groups(table: str) -> dict[str, list[str]]:
+    """Each line is a set of words that exclude each other; every word may become any other of its line."""
+    result: dict[str, list[str]] = {}
+    for line in table.strip().splitlines():
+        words = line.split()
+        for word in words:
+            result.setdefault(word, []).extend(other for other in words if other != word)
+    return result
+
+
+SYNONYMS = _pairs("""
+    mom=mother, moms=mothers, dad=father, dads=fathers, grandma=grandmother, grandpa=grandfather
+    kids=children, guy>man, guys>men, lady>woman, ladies>women, folks>people, pal>friend, pals>friends
+    buddy>friend, buddies>friends, physician>doctor, cop>police officer, cops>police officers, kid>child
+    bought=purchased, buy>purchase, buying=purchasing, shouted=yelled, shouting=yelling, screamed>yelled
+    screaming>yelling, repaired>fixed, repairing>fixing, repair>fix, sobbed>cried, sobbing>crying
+    replied>answered, received>got, adored>loved, ended up=wound up, showed up=turned up
+    threw away=threw out, throw away=throw out, got home=arrived home, went back to=returned to
+    tried to=attempted to, trying to=attempting to, try to=attempt to, decided to=chose to
+    decide to=choose to, started to=began to, was able to>could, were able to>could, in order to>to
+    looked for=searched for, looking for=searching for, look for>search for, took place>happened
+    ran into>bumped into, figured out=worked out, called off>cancelled, come back>return, made sure=ensured
+    picked out>chose, informed>told, assisted>helped, discovered>found out, desired>wanted
+    headed to>went to, attended>went to, resided>lived, departed>left, consumed>ate
+    began to cry>burst into tears, big=large, bigger=larger, biggest=largest, huge=enormous, tiny=very small
+    afraid>scared, scared=frightened, furious>very angry, ill>sick, clever=smart, delicious=tasty
+    terrible=awful, horrible=terrible, scary=frightening, amazing=wonderful, weird=strange, rich=wealthy
+    gross>disgusting, gorgeous>beautiful, difficult>hard, nervous=anxious, ecstatic>overjoyed
+    exhausted>very tired, unhappy>sad, fantastic>wonderful, elderly>old, intelligent>smart, lovely>beautiful
+    yummy>tasty, odd>strange, excited>thrilled, unwell>sick, quickly=rapidly, immediately=right away
+    instantly=at once, nearly=almost, maybe=perhaps, rarely=seldom, frequently=often, everyone=everybody
+    someone=somebody, anyone=anybody, nobody>no one, until=till, although>though, next to=beside
+    lots of=a lot of, a few=several, afterwards=after that, nowadays>these days, every day=each day
+    every night=each night, every morning=each morning, every week=each week, every year=each year
+    every weekend=each weekend, all day>the whole day, all night>the whole night, luckily=fortunately
+    unfortunately>sadly, suddenly=all of a sudden
+    right now=at the moment, immediately>at once, kind of>a bit, sort of>a bit, a bit=a little
+    in fact=actually, movie=film, movies=films, photo>picture, photos>pictures, photograph>photo
+    photographs>photos, tv=television, bike=bicycle, bikes=bicycles, gift=present, gifts=presents
+    trash=garbage, couch=sofa, automobile>car, supper>dinner, cellphone>phone, mistake=error
+    mistakes=errors, plane=airplane, planes=airplanes, fridge=refrigerator, math>mathematics, exam>test
+    exams>tests, vacation=holiday, restroom>bathroom, cab=taxi, vehicle>car, residence>home, infant>baby
+    sneakers>running shoes, grocery store=supermarket, ice cream parlor>ice cream shop
+    gas station>petrol station, cookies>biscuits, soccer>football, apartment>flat, backpack>rucksack
+    boyfriend>partner, girlfriend>partner, physicians>doctors, automobiles>cars
+""")
+
+# Swaps that need a look at the neighbours; the replacement takes over the case of the first letter.
+PHRASES: list[tuple[str, str]] = [
+    (r"\bthe next (day|morning|week|month|year|night)\b", r"the following \1"),
+    (r"\bthe following (day|morning|week|month|year|night)\b", r"the next \1"),
+    (r"\bstarted (\w{3,}ing)\b", r"began \1"),
+    (r"\bbegan (\w{3,}ing)\b", r"started \1"),
+    (r"\bdid(?: not|n't) have any (money|food|friends|time|water|gas|luck|milk|energy)\b", r"had no \1"),
+    (r"\bhad no (money|food|friends|time|water|gas|luck|milk|energy)\b", r"didn't have any \1"),
+    (r"\b(was|were) (?:very|so) happy(?=\.$)", r"\1 delighted"),
+    (r"\b(was|were) (?:very|so) sad(?=\.$)", r"\1 heartbroken"),
+    (r"\b(was|were) going to (?!the\b|an?\b|my\b|his\b|her\b|their\b|school|work|bed|be\b)", r"\1 about to "),
+    (r"(?<=[a-z] )because (?!of\b)", r"since "),
+    (r"^But,? (?=(?:he|she|they|we|it|the|his|her|my|their|I)\b)", r"However, "),
+    (r"^However, (?=\w)", r"But "),
+    (r"^Finally,? (?=\w)", r"At last, "),
+    (r"^At last,? (?=\w)", r"Finally, "),
+    (r"^Eventually,? (?=\w)", r"In the end, "),
+    (r"^In the end,? (?=\w)", r"Eventually, "),
+    (r"^Then,? (?=(?:he|she|they|we|I|the|it)\b)", r"After that, "),
+    (r"\bso that (?=(?:he|she|they|we|I|it) (?:could|would)\b)", r"so "),
+    (r"\bwent to sleep(?=[.,]| and\b)", r"fell asleep"),
+    (r"\bfell asleep(?=[.,]| and\b)", r"went to sleep"),
+    (r"\bwent to see (?=his|her|my|their|a\b|the\b)", r"visited "),
+    (r"\bwoke up(?=[.,]| (?:and|early|late|to|in|at|with|from)\b)", r"awoke"),
+    (r"\bcame back(?=[.,]| (?:and|to|from|with)\b)", r"returned"),
+    (r"(?<!had )\benjoyed (?=the\b|it\b|his|her\b|my\b|their|\w+ing\b)", r"liked "),
+    (r"\bhad to (?=\w{3})", r"needed to "),
+    (r"\bneeded to (?=\w{3})", r"had to "),
+    (r"(?<=\bthe )store(?=[.,]| (?:and|to|where|was|had|but|that|for)\b)", r"shop"),
+    (r"(?<=\bthe )shop(?=[.,]| (?:and|to|where|was|had|but)\b)", r"store"),
+    (r"\b(his|her|my|their) house(?=[.,]| (?:and|was|had|but|to|for|with|in)\b)", r"\1 home"),
+    (r"\b(his|my|their) home(?=[.,]| (?:and|was|had|but|with)\b)", r"\1 house"),
+    (r"\b(an?|the|his|her|my|their) small (?=\w{3})", r"\1 little "),
+    (r"(?<=[a-z] )mad(?= at\b|\.$| that\b)", r"angry"),
+    (r"(?<=[a-z] )angry(?= at\b|\.$| that\b)", r"mad"),
+    (r"(?<=[a-z] )glad(?= (?:that|he|she|to|they|I|we)\b|\.$)", r"happy"),
+    (r"(?<= was )happy(?= (?:that|to)\b)", r"glad"),
+    (r"(?<=\bthe )street(?=[.,]| and| to| with)", r"road"),
+    (
+        r"(?<!how )(?<!so )(?<!too )(?<!as )(?<!very )(?<!the )(?<!his )(?<!her )(?<!my )\bmany (?=\w+s\b)",
+        r"a lot of ",
+    ),
+    (r"\bfound out (?=that|he|she|it|they|the\b)", r"learned "),
+    (r"\bover and over\b", r"again and again"),
+    (r"\bfor a while(?=[.,])", r"for some time"),
+    (r"\bfor a long time(?=[.,])", r"for ages"),
+    (r"\bhung out with\b", r"spent time with"),
+    (r"\bhang out with\b", r"spend time with"),
+    (r"\bpassed away\b", r"died"),
+    (r"(?<!had )\bdied(?=\.$)", r"passed away"),
+    (r"\bran away(?=\.$)", r"fled"),
+    (r"\bgave up(?=\.$)", r"quit"),
+    (r"\b(took|takes|take|taking) pictures\b", r"\1 photos"),
+    (r"\b(took|takes|take|taking) a picture\b", r"\1 a photo"),
+    (r"(?<=[a-z]), so (?=(?:he|she|they|we|I)\b)", r", and so "),
+    (r"(?<=[a-z]), but (?=(?:he|she|they|we|I|it|the|his|her|my|their)\b)", r", yet "),
+    (
+        r"(?<=[a-z])(?<!nothing)(?<!anything)(?<!everything)(?<!none)(?<!all) but (?=(?:he|she"
+        r"|they|we|I|it) \w+)",
+        r", yet ",
+    ),
+    (r"\bkept (\w{2,}ing)\b", r"went on \1"),
+    (r"\ball the (?=\w+s\b)(?!times\b|ways\b)", r"all of the "),
+    (r"\ball of the (?=\w+s\b)", r"all the "),
+    (r"\b(asked|wondered|asked (?:me|him|her|us|them)) if\b", r"\1 whether"),
+    (r"(?<=[a-z]),? too(?=\.$)", r" as well"),
+    (r"(?<=[a-z]),? as well(?=\.$)", r" too"),
+    (r"^((?!.*(?:never|n't\b|\bnot\b)).*[a-z] )again(?=\.$)", r"\1once more"),
+    (r"\b(dog|cat|boy|girl|man|woman|puppy|kitten|friend|bird) named (?=[A-Z])", r"\1 called "),
+    (
+        r"\bthe whole (?=day|night|time|house|family|class|town|thing|world|team|trip|week|way\b)",
+        r"the entire ",
+    ),
+    (
+        r"\bthe entire (?=day|night|time|house|family|class|town|thing|world|team|trip|week|way\b)",
+        r"the whole ",
+    ),
+    (
+        r"\bhelped (me|him|us|them) (?=clean|get|find|make|move|fix|build|learn|buy|pick|carry"
+        r"|cook|take|pack)",
+        r"helped \1 to ",
+    ),
+    (
+        r"\bput (it|them|the \w+|his \w+|my \w+) (?=in the|on the|in a\b|on a\b|in his|in her"
+        r"|on his|on her|into)",
+        r"placed \1 ",
+    ),
+    (r"\bhard to\b", r"difficult to"),
+    (r"\bdifficult to\b", r"hard to"),
+    (r"\ba new (?=\w{3})", r"a brand new "),
+    (r"\ba brand new\b", r"a new"),
+    (
+        r"\bgot (?=tired|angry|sick|scared|bored|upset|mad|nervous|worried|hungry|better|worse|lost)",
+        r"became ",
+    ),
+    (r"\bbecame (?=tired|angry|sick|scared|bored|upset|nervous|worried|hungry)", r"got "),
+    (
+        r"\b(his|her|my|the|a) car\b(?! (?:wash|accident|seat|crash|keys|door|trip|ride|dealer))",
+        r"\1 vehicle",
+    ),
+    (r"\bthere were many\b", r"there were lots of"),
+    (r"\ba great (?=time|day|idea|job|night|meal|movie|game|year|trip|party)", r"an excellent "),
+    (r"\bvery good\b", r"excellent"),
+    (r"\bin a hurry\b", r"in a rush"),
+    (r"\bhad fun(?=\.$)", r"had a good time"),
+    (r"\bhad a great time\b", r"had a lot of fun"),
+    (r"\bhad a good time\b", r"had fun"),
+    (
+        r"\b(said|thought|knew|realized|hoped|believed|noticed|decided|explained) that (?=(?:I"
+        r"|he|she|they|we|it|his|my|their)\b)",
+        r"\1 ",
+    ),
+    (r"\b(told|informed) (me|him|her|us|them) that (?=(?:I|he|she|they|we|it|his|my|their)\b)", r"\1 \2 "),
+    (
+        r"\b(said|knew|realized|thought|hoped|believed|noticed) (?=(?:I|he|she|they|we|the|his"
+        r"|my|their) \w+)",
+        r"\1 that ",
+    ),
+    (r"\b(told) (me|him|her|us|them) (?=(?:I|he|she|they|we|the|his|my|their) \w+)", r"\1 \2 that "),
+    (
+        r"\b(was|were|is|are) (sure|glad|happy|afraid|worried|sad|upset|excited) that (?=(?:I|he"
+        r"|she|they|we|it)\b)",
+        r"\1 \2 ",
+    ),
+    (r"\bwanted a\b", r"wished for a"),
+    (r"\bgot a (?=new|call|letter|phone call|job|dog|puppy)", r"received a "),
+    (r"\bgot (an?|the) (job|call|letter|promotion|present|gift)\b", r"received \1 \2"),
+    (r"\bput on (?=his|her\b|my|their)", r"pulled on "),
+    (r"\bwent home\b", r"headed home"),
+    (r"\bwent (?=to the|to his|to her|to my|to a\b)", r"headed "),
+    (r"\bloved (?=his|her\b|my|their|the\b|it\b|\w+ing\b)", r"adored "),
+    (r"\bgrabbed (?=his|her\b|my|the\b|a\b)", r"took hold of "),
+    (r"\b(his|her|my|their) parents\b", r"\1 mother and father"),
+    (r"\b(his|her|my|their) (?:mom|mother) and (?:dad|father)\b", r"\1 parents"),
+    (r"\bgirl(?= named\b)", r"young woman"),
+    (r"\ball the time\b", r"constantly"),
+    (
+        r"\b(two|three|four|five|six|seven|eight|nine|ten) (?=(?:days|weeks|months|years|hours"
+        r"|minutes|miles|dollars)\b)",
+        "{digits}",
+    ),
+    (r"(?<![\d.,:$-])\b([2-9]|10) (?=(?:days|weeks|months|years|hours|minutes|miles|dollars)\b)", "{words}"),
+]
+
+CONTRACTIONS: list[tuple[str, str]] = [
+    (r"\b(did|was|were|is|are|do|does|could|would|should|had|have|has) not\b", r"\1n't"),
+    (
+        r"\b(did|was|were|is|are|do|does|could|would|should|had|have|has)n't\b(?! (?:I|you|he"
+        r"|she|it|we|they|the)\b)",
+        r"\1 not",
+    ),
+    (r"\b(?:cannot|can not)\b", r"can't"),
+    (r"\bcan't\b(?! (?:I|you|he|she|it|we|they)\b)", r"cannot"),
+    (r"\bwill not\b", r"won't"),
+    (r"\bwon't\b(?! (?:I|you|he|she|it|we|they)\b)", r"will not"),
+    (r"\bI am (?=\w)", r"I'm "),
+    (r"\bI'm (?=\w)", r"I am "),
+    (r"(?<!')\b(we|they|you) are (?=\w)", r"\1're "),
+    (r"\b(we|they|you)'re (?=\w)", r"\1 are "),
+    (r"\b(I|we|they|you|he|she|it)'ll (?=\w)", r"\1 will "),
+    (r"\b(I|we|they|you|he|she) will (?=[a-z])", r"\1'll "),
+    (r"\b(I|we|they|you)'ve (?=\w)", r"\1 have "),
+    (r"\b(I|we|they|you) have (?=been|never|always|seen|had|got|done)", r"\1've "),
+    (r"\b(he|she|it|that|there)'s (?=an?\b|the\b|not\b|so\b|very\b|really\b|\w+ing\b)", r"\1 is "),
+    (r"\b(he|she|it|that|there) is (?=an?\b|the\b|not\b|so\b|very\b|really\b|\w+ing\b)", r"\1's "),
+    (r"\blet's\b", r"let us"),
+    (
+        r"\b(he|she|I|they|we) had (?=been|never|always|forgotten|gone|lost|made|done|found|seen|won)\b",
+        r"\1'd ",
+    ),
+    (r"\b(he|she|I|they|we) would (?=have|be|never|always|go|get|like)\b", r"\1'd "),
+    (r"\b(he|she|I|they|we)'d (?=been|forgotten|gone|lost|made|done|found|seen|won)\b", r"\1 had "),
+    (r"\b(he|she|I|they|we)'d (?=have|be|go|get|like)\b", r"\1 would "),
+]
+
+LATE_TIME = (
+    r"yesterday|today|this morning|this year|this summer|this week|last (?:night|week|month|year"
+    r"|summer|winter|weekend)|one (?:day|night|"
+    r"morning|evening|afternoon)|that (?:day|night|morning|evening|afternoon|year|summer)"
+    r"|the (?:next|following) "
+    r"(?:day|morning|week|month|year|night)|every (?:day|night|morning|week|year|summer|weekend)"
+    r"|finally|eventually"
+    r"|on (?:Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday)|after (?:school|work"
+    r"|lunch|dinner|class|that)"
+    r"|at (?:night|lunch|dinner|midnight|noon)|in the (?:morning|evening|afternoon|end)"
+    r"|(?:a few|two|three|four|several) (?:days|weeks|months|years|hours|minutes) (?:later|ago)"
+    r"|an hour later|a (?:week|month|year|day) later|later that (?:day|night|evening)"
+    r"|for (?:years|weeks|months|hours|days)"
+    r"|after (?:a while|a few (?:days|weeks|hours|minutes|months|years))|at the (?:party|store"
+    r"|mall|park|zoo|restaurant|game|beach)"
+)
+
+LOWERABLE = _words("""
+    He She They We It You The A An My His Her Their Our This That There Everyone Everybody Nobody
+    Someone All Some Two Three Many Most Both Several Each Another No One
+""")
+
+MALE = _words("""
+    Ned Gus Hal Ivan Jared Blake Cole Cody Chuck Clark Curtis Dale Derrick Felix Garrett Gavin Gabe Hugh
+    Jasper Joel Tom John Bob Sam Tim Joe Jim Dan Ben Max Jake Mike Matt Bill Fred Ted Jack Adam Alan
+    Albert Alex Allen Andrew Andy Anthony Arnold Arthur Barry Bernard Billy Bobby Brad Brandon Brian
+    Bruce Bryan Carl Charles Charlie Chris Chad Cory Craig Daniel Danny Dave David Dean Dennis Derek Don
+    Donald Doug Drew Dylan Earl Ed Eddie Edward Eli Eric Ethan Evan Frank Gary George Gerald Greg Harold
+    Harry Henry Howard Hank Ian Jacob James Jason Jeff Jeremy Jerry Jesse Jimmy Joey Johnny Jon Joseph
+    Josh Joshua Juan Justin Karl Keith Ken Kenny Kevin Kyle Larry Lou Louis Lucas Luke Marcus Mark
+    Martin Marvin Melvin Michael Nathan Neil Nick Noah Norman Oliver Oscar Patrick Paul Pete Peter Phil
+    Philip Ralph Randy Ray Richard Rick Rob Robert Roger Ron Roy Russell Ryan Samuel Scott Sean Seth
+    Simon Stan Stephen Steve Steven Terry Thomas Timmy Todd Tommy Tony Travis Trevor Tyler Victor
+    Vincent Walter Wayne William Willie Zach Zack
+""")
+FEMALE = _words("""
+    Ana Ava Eve Ivy Kara Lena Lily Lola Bella Bonnie Callie Clarissa Cassie Camille Darla Ellie Esther
+    Frances Gwen Mary Jane Sue Amy Anna Kate Jill Lucy Lisa Sarah Sara Emma Ella Beth Jen Jenny Abby
+    Alice Alicia Allison Amanda Amber Andrea Angela Angie Ann Anne Annie Ashley Audrey Barbara Becky
+    Betty Bianca Brenda Brittany Carla Carol Caroline Carrie Cathy Chelsea Cheryl Christina Christine
+    Cindy Claire Clara Courtney Crystal Cynthia Daisy Dana Danielle Debbie Deborah Denise Diana Diane
+    Donna Doris Dorothy Edna Eileen Elaine Elizabeth Ellen Emily Erica Erin Eva Evelyn Fiona Gina Gloria
+    Hannah Heather Heidi Helen Holly Irene Jackie Janet Janice Jasmine Jean Jennifer Jessica Joan Joanna
+    Josie Judy Julia Julie Karen Katie Kathy Katy Kayla Kelly Kim Kimberly Kristen Laura Lauren Leah
+    Linda Lindsey Liz Lori Louise Lydia Maggie Mandy Margaret Maria Marie Marilyn Martha Megan Melanie
+    Melissa Mia Michelle Molly Monica Nancy Natalie Nicole Nina Nora Olivia Pam Pamela Patricia Patty
+    Paula Peggy Penny Rachel Rebecca Rita Rosa Ruth Sally Samantha Sandra Sandy Sharon Sheila Shelly
+    Sherry Sofia Sophia Sophie Stacy Stephanie Susan Susie Suzy Tammy Tanya Tara Teresa Tiffany Tina
+    Tracy Valerie Vanessa Vicky Victoria Wanda Wendy Yvonne Zoe
+""")
+NAMES = {name: MALE for name in MALE} | {name: FEMALE for name in FEMALE}
+
+ANTONYMS = _pairs("""
+    happy=sad, happily=sadly, happier=sadder, glad>upset, excited>bored, excited to>reluctant to
+    excited about>bored with, thrilled>disappointed, delighted>disappointed, proud=ashamed, angry>calm
+    angry at>pleased with, angry with>pleased with, mad at>pleased with, upset>pleased, scared>calm
+    scared of>fond of, scared to>eager to, afraid>calm, afraid of>fond of, afraid to>eager to
+    nervous=confident, worried>relaxed, tired>rested, tired of>fond of, exhausted>rested, hungry>full
+    sick>healthy, sick of>fond of, healthy=unhealthy, strong=weak, rich=poor, wealthy>poor, old=new
+    years old>months old, year old>month old, how old>how tall, older=younger, young>old, big=small
+    bigger=smaller, large=tiny, huge=tiny, tall>short, taller=shorter, long=short, as long as>as soon as
+    good=bad, better=worse, best=worst, great=terrible, wonderful=terrible, amazing=awful, nice>mean
+    beautiful=ugly, clean=dirty, hot=cold, caught a cold>caught a fish, had a cold>had a headache, warm=cool
+    wet=dry, fast=slow, quickly=slowly, easy=hard, worked hard>worked little, difficult=easy, easily>barely
+    early=late, earlier=later, cheap=expensive, safe=dangerous, loud=quiet, loudly=quietly, funny>boring
+    had fun>had a bad time, was fun>was boring, delicious=disgusting, sweet=bitter, smart=stupid
+    lucky=unlucky, luckily=unfortunately, fortunately=unfortunately, popular=unpopular
+    successful=unsuccessful, surprised>unimpressed, shy=outgoing, lazy=hardworking, rude=polite, heavy>light
+    empty=full, bought=sold, buy=sell, buying=selling, won=lost, win=lose, winning=losing, got lost>got rich
+    was lost>was at home, loved=hated, love=hate, loves=hates, liked=disliked, likes=dislikes
+    liked to=hated to, likes to=hates to, enjoyed=hated, found a=lost a, found the=lost the
+    found his=lost his, found her=lost her, found my=lost my, find a=lose a, find the=lose the
+    passed the=failed the, passed his=failed his, passed her=failed her, passed all>failed all
+    remembered=forgot, remember=forget, laughed=cried, laughing=crying, smiled=frowned, arrived>left
+    joined>left, accepted=rejected, agreed to=refused to, agreed with>disagreed with, started=stopped
+    start>stop, began>stopped, opened=closed, open the=close the, gave him>denied him, gave her>denied her
+    gave me>denied me, pushed=pulled, increased=decreased, gained>lost, saved=wasted, saved up>spent
+    save=waste, hired=fired, allowed>forbade, helped>ignored, fixed>broke, fix>break, destroyed=built
+    borrowed=lent, always=never, often=rarely, sometimes>never, everyone=nobody, everybody>nobody
+    everything=nothing, morning=evening, day=night, at night>in the morning, today=yesterday, before=after
+    looked after>ignored, first>last, more=less, most>least, many>few, a few>a lot of, lots of>hardly any
+    a lot of>hardly any, much>little, all of>none of, inside=outside, upstairs=downstairs, near>far from
+    mother=father, mom=dad, parents>grandparents, wife=husband, girlfriend=boyfriend, daughter=son
+    sister=brother, sisters=brothers, aunt=uncle, grandmother=grandfather, grandma=grandpa, girl=boy
+    girls=boys, man=woman, men=women, niece=nephew, king=queen, boss=assistant, friend=enemy
+    friends=enemies, impressed>bored, together>separately, married=divorced, decided to>refused to
+    wanted to>refused to, tried to>refused to, was able to>was unable to, were able to>were unable to
+    caught>missed, learned to>forgot how to, picked up>dropped, put on>took off, turned on=turned off
+    woke up>fell asleep, fell asleep>woke up, came back>went away
+""")
+
+ALTERNATIVES = _groups("""
+    Monday Tuesday Wednesday Thursday Friday Saturday Sunday
+    January February April June July September October November December
+    spring summer autumn winter
+    dog cat rabbit hamster parrot
+    dogs cats rabbits hamsters parrots
+    red blue green yellow purple white black
+    car truck van motorcycle bus
+    coffee tea milk juice lemonade
+    apple banana peach pear
+    apples bananas peaches pears
+    pizza soup pasta salad chicken
+    beach park zoo mall library museum
+    kitchen bedroom garage basement attic
+    doctor dentist lawyer teacher
+    football basketball baseball soccer tennis hockey
+    guitar piano violin trumpet
+    breakfast lunch dinner
+    week month year
+    weeks months years
+    minutes hours days
+    cake pie
+    shirt dress jacket sweater hat
+    restaurant bakery bar
+    book movie song
+    phone laptop camera wallet
+    arm leg knee shoulder
+    Paris London Chicago Boston Miami Seattle
+    Florida California Texas Ohio Alaska
+    cookies brownies muffins
+    rain snow
+    bike skateboard scooter
+    birthday wedding graduation
+    math science history art
+""")
+
+NUMBERS = _words("two three four five six seven eight nine ten eleven twelve")
+TENS = _words("twenty thirty forty fifty sixty seventy eighty ninety")
+
+IRREGULAR_PASTS = dict(
+    part.split("/")
+    for part in _words("""
+    go/went get/got take/took see/saw come/came give/gave find/found tell/told know/knew think/thought
+    buy/bought make/made keep/kept feel/felt eat/ate run/ran drive/drove win/won lose/lost meet/met
+    leave/left hear/heard write/wrote bring/brought catch/caught teach/taught sell/sold pay/paid
+    say/said speak/spoke break/broke choose/chose forget/forgot sleep/slept wear/wore sing/sang
+    swim/swam drink/drank begin/began grow/grew fly/flew throw/threw fall/fell ride/rode hide/hid
+    steal/stole wake/woke build/built send/sent spend/spent hold/held understand/understood sit/sat
+    stand/stood become/became shoot/shot fight/fought feed/fed dream/dreamt draw/drew bite/bit blow/blew
+    bend/bent lend/lent hang/hung dig/dug shake/shook sink/sank ring/rang tear/tore lead/led
+""")
+)
+REGULAR_VERBS = _words("""
+    decide want need like love start try ask look call walk work play stop help talk move live arrive
+    wait watch enjoy finish learn study realize notice open close pick turn show join agree refuse
+    apologize laugh smile cry scream yell shout jump climb dance cook bake clean wash paint practice
+    pass fail hope wish plan prepare order invite visit travel return save use trade repair plant pull
+    push drop land hike fish search apply earn receive accept offer serve taste test complain thank hug
+    kiss marry adopt train hunt share stay enter answer reply explain believe remember worry miss hate
+    hurry rush trip slip crash park fill pour mix add carry pack order purchase attend graduate cheer
+    celebrate relax rest check chase fix follow grab hand hire ignore injure improve borrow listen
+    manage mention expect end create collect change choose deliver discover discuss dress end exercise
+    experience fire gather guess happen head knock lick lift lock bark match own point pray promise quit
+    raise reach recover release report rescue scare shop ski skip snap spot stare step struggle suggest
+    surprise swallow sweat switch tie touch toss trust type unpack vote warn water wipe wonder wrap yawn
+""")
+DOUBLING_VERBS = _words("stop plan drop hug trip slip grab pat ship chat shop skip snap spot step wrap")

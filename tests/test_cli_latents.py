@@ -1,0 +1,126 @@
+"""`segdiff encode` and `segdiff decode`: there and back, resumed, and one clear line for every mistake."""
+
+import io
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from safetensors import safe_open
+
+from segdiff import cli
+from segdiff.pipelines import latent_store
+
+CORPUS = "Tom wanted a kite. He had none.\n\n  Anna had a boat.  \n" + "Nobody knew why. " * 12 + "\nLast.\n"
+Run = Callable[..., tuple[str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """`run(0, "encode", ...)`: stdout and stderr of a command that ends with that code."""
+
+    def run(code: int, *arguments: object) -> tuple[str, str]:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+        with mock.patch.dict(os.environ), pytest.raises(SystemExit) as end:
+            cli.main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        assert end.value.code == code, err
+        return out, err
+
+    return run
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    file = tmp_path / "corpus.txt"
+    file.write_text(CORPUS, encoding="utf-8")
+    return file
+
+
+def shards(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in sorted(folder.glob("*.safetensors"))}
+
+
+@pytest.mark.parametrize(("by", "lines"), [("line", [1, 3, 4, 4, 4, 4, 4, 5]), ("sentence", [1, 1, 3, *[4] * 12, 5])])
+def test_there_and_back(
+    run: Run, corpus: Path, tmp_path: Path, tiny_model_dir: Path, by: str, lines: list[int]
+) -> None:
+    out = tmp_path / "latents"
+    options = ("--model", tiny_model_dir, "--by", by, "--shard-segments", 4, "--dtype", "float16")
+    printed, said = run(0, "encode", corpus, "--out", out, *options)
+    assert printed == "" and said.startswith(f"{len(lines)} segments, 2 latents of width 8 each, are in ")
+    with safe_open(out / "latents-00000.safetensors", framework="np") as file:
+        assert file.get_tensor("latents").shape == (4, 2, 8) and file.get_tensor("latents").dtype == "float16"
+    rows = [json.loads(row) for row in run(0, "decode", out, "--model", tiny_model_dir, "--json")[0].splitlines()]
+    assert [row["line"] for row in rows] == lines
+    texts = run(0, "decode", out, "--model", tiny_model_dir, "--batch-size", 3)[0].splitlines()
+    assert texts == [row["text"] for row in rows]
+
+
+@pytest.mark.parametrize("stop", [1, 2, 3])
+def test_an_interrupted_encoding_goes_on(
+    run: Run, corpus: Path, tmp_path: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch, stop: int
+) -> None:
+    options = ("--model", tiny_model_dir, "--by", "sentence", "--shard-segments", 3, "--batch-size", 1)
+    run(0, "encode", corpus, "--out", tmp_path / "whole", *options)
+    written = 0
+
+    def failing(*arguments: object) -> None:
+        nonlocal written
+        written += 1
+        if written > stop:
+            raise KeyboardInterrupt
+        os.replace(*arguments)  # type: ignore[arg-type]
+
+    out = tmp_path / "latents"
+    with monkeypatch.context() as patch:
+        patch.setattr(latent_store, "os", mock.Mock(replace=failing))
+        run(130, "encode", corpus, "--out", out, *options)
+    kept = shards(out)
+    assert len(kept) == stop
+    assert "is unfinished" in run(2, "decode", out, "--model", tiny_model_dir)[1]
+    times = {name: (out / name).stat().st_mtime_ns for name in kept}
+    run(0, "encode", corpus, "--out", out, *options)
+    assert {name: (out / name).stat().st_mtime_ns for name in kept} == times
+    first, second = (latent_store.LatentIndex.load(folder) for folder in (out, tmp_path / "whole"))
+    assert first == second
+    assert shards(out).keys() == shards(tmp_path / "whole").keys()
+    done = shards(out)
+    run(0, "encode", corpus, "--out", out, *options)  # nothing is left to do
+    assert shards(out) == done
+
+
+def test_mistakes_are_one_line(run: Run, corpus: Path, tmp_path: Path, tiny_model_dir: Path) -> None:
+    out, model = tmp_path / "latents", ("--model", tiny_model_dir)
+    (tmp_path / "binary").write_bytes(b"ab\0\xff\n" * 9)
+    (tmp_path / "nul").write_bytes(b"ab\0c\n")
+    (tmp_path / "empty").write_bytes(b" \n\n")
+    for name, message in [
+        ("binary", "binary line 1 is not UTF-8"),
+        ("nul", "nul line 1 holds NUL bytes"),
+        ("empty", "empty holds no text"),
+        ("absent", "no file"),
+    ]:
+        _, err = run(2, "encode", tmp_path / name, "--out", out, *model)
+        assert message in err and err.count("\n") == 1
+        assert not out.exists()
+    assert "--by is 'word'; known: line, sentence" in run(2, "encode", corpus, "--out", out, "--by", "word", *model)[1]
+    assert "index.json is missing" in run(2, "decode", tmp_path, *model)[1]
+
+    run(0, "encode", corpus, "--out", out, *model)
+    corpus.write_text("Another corpus.\n")
+    assert "holds another encoding: corpus is" in run(2, "encode", corpus, "--out", out, *model)[1]
+    index = json.loads((out / "index.json").read_text())
+    (out / "index.json").write_text(json.dumps({**index, "fingerprint": "0" * 16}))
+    assert "was encoded by another model" in run(2, "decode", out, *model)[1]
+    (out / "index.json").write_text(json.dumps(index))
+    shard = out / "latents-00000.safetensors"
+    shutil.copy(shard, tmp_path / "kept")
+    shard.write_bytes(shard.read_bytes()[:-10])
+    assert "is damaged" in run(2, "decode", out, *model)[1]
+    shard.unlink()
+    assert "is missing" in run(2, "decode", out, *model)[1]
