@@ -3,7 +3,8 @@
 from setuptools import find_packages, setup
 
 FOLDERS = ("encoders", "diffusion", "decoders", "pipelines", "configs")
-package_dir = {"segdiff": "src", "segdiff.commands": "src/commands"} | {f"segdiff.{folder}": folder for folder in FOLDERS}
+package_dir = {"segdiff": "src", "segdiff.commands": "src/commands"}
+package_dir |= {f"segdiff.{folder}": folder for folder in FOLDERS}
 
 setup(
     package_dir=package_dir,

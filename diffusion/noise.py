@@ -51,8 +51,8 @@ class SchedulerPath:
         """Read the path of a scheduler whose timesteps are set.
 
         Raises:
-            ValueError: the scheduler clips or thresholds samples, draws noise that depends on the batch, or is of a kind
-                that is not known to work.
+            ValueError: the scheduler clips or thresholds samples, draws noise that depends on the batch, or is of an
+                unknown kind.
         """
         config = scheduler.config
         if config.get("clip_sample") or config.get("thresholding"):
