@@ -13,7 +13,7 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
-from .layers import Block, rotary_table, sinusoid
+from .layers import Block, attention_bias, rotary_table, sinusoid
 from .noise import LOG_SNR_LIMIT
 
 LEVEL_WIDTH = 64  # a noise level is one number: a narrow embedding holds it
@@ -157,8 +157,9 @@ class SegmentDenoiser(ModelMixin, ConfigMixin):
         table = rotary_table(position, self.config.width // self.config.num_heads)
         allowed = attention_mask(segment_mask, clean_mask)
         allowed = allowed.repeat_interleave(per_segment, 1).repeat_interleave(per_segment, 2)
+        bias, condition_bias = attention_bias(allowed), attention_bias(condition_mask.bool().unsqueeze(1))
         for block, keys_values in zip(self.blocks, condition_keys, strict=True):
-            x = block(x, modulation, table, allowed, keys_values, condition_mask)
+            x = block(x, modulation, table, bias, keys_values, condition_bias)
         out = self.output(self.output_norm(x)).reshape(latents.shape).to(latents.dtype)
         if self.config.prediction == "velocity":  # v = alpha * e - sigma * z, so z = alpha * x - sigma * v
             alpha, sigma = (

@@ -36,6 +36,11 @@ def sinusoid(value: Tensor, width: int) -> Tensor:
     return torch.cat([angle.cos(), angle.sin()], dim=-1)
 
 
+def attention_bias(allowed: Tensor) -> Tensor:
+    """(B, L, L) "may attend" -> (B, 1, L, L), 0 or minus infinity: made once, where every layer would convert it."""
+    return torch.zeros(allowed.shape, device=allowed.device).masked_fill_(~allowed, -torch.inf).unsqueeze(1)
+
+
 class SelfAttention(nn.Module):
     """Self-attention with normalised queries and keys (QK-norm, arXiv 2302.05442) and rotary segment positions."""
 
@@ -47,12 +52,12 @@ class SelfAttention(nn.Module):
         self.key_norm = nn.RMSNorm(width // num_heads, eps=1e-6)
         self.out = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, table: tuple[Tensor, Tensor], allowed: Tensor) -> Tensor:
-        """(B, L, H), a `rotary_table` of the L positions and (B, L, L) "may attend" -> (B, L, H)."""
+    def forward(self, x: Tensor, table: tuple[Tensor, Tensor], bias: Tensor) -> Tensor:
+        """(B, L, H), a `rotary_table` of the L positions and an `attention_bias` (B, 1, L, L) -> (B, L, H)."""
         heads = self.qkv(x).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
         query, key, value = heads.unbind(0)
         query, key = rotary(self.query_norm(query.float()), table), rotary(self.key_norm(key.float()), table)
-        out = F.scaled_dot_product_attention(query, key, value.to(query.dtype), attn_mask=allowed.unsqueeze(1))
+        out = F.scaled_dot_product_attention(query, key, value.to(query.dtype), attn_mask=bias)
         return self.out(out.transpose(1, 2).flatten(2).to(x.dtype))
 
 
@@ -73,10 +78,10 @@ class CrossAttention(nn.Module):
         key, value = self.key_value(condition).unflatten(-1, (2, self.num_heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
         return self.key_norm(key.float()), value
 
-    def forward(self, x: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
-        """(B, L, H), keys and values (B, A, C, P) and mask (B, C) -> (B, L, H)."""
+    def forward(self, x: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
+        """(B, L, H), keys and values (B, A, C, P) and an `attention_bias` (B, 1, 1, C) -> (B, L, H)."""
         query = self.query_norm(self.query(x).unflatten(-1, (self.num_heads, -1)).transpose(1, 2).float())
-        out = F.scaled_dot_product_attention(query, key.to(query.dtype), value.to(query.dtype), mask[:, None, None])
+        out = F.scaled_dot_product_attention(query, key.to(query.dtype), value.to(query.dtype), bias)
         return self.out(out.transpose(1, 2).flatten(2).to(x.dtype))
 
 
@@ -112,15 +117,15 @@ class Block(nn.Module):
         x: Tensor,
         modulation: Tensor,
         table: tuple[Tensor, Tensor],
-        allowed: Tensor,
+        bias: Tensor,
         keys_values: tuple[Tensor, Tensor] | None,
-        condition_mask: Tensor,
+        condition_bias: Tensor,
     ) -> Tensor:
         """(B, L, H) with modulation (B, S, 6, H) of the S segments -> (B, L, H); shift, scale, gate of either part."""
         shift, scale, gate, mlp_shift, mlp_scale, mlp_gate = (modulation + self.table).unbind(-2)
-        attended = self.attention(per_segment(self.attention_norm(x), 1 + scale, shift), table, allowed)
+        attended = self.attention(per_segment(self.attention_norm(x), 1 + scale, shift), table, bias)
         x = per_segment(self.dropout(attended), gate, x)
         if self.cross is not None and keys_values is not None:
-            x = x + self.dropout(self.cross(self.cross_norm(x), *keys_values, condition_mask))
+            x = x + self.dropout(self.cross(self.cross_norm(x), *keys_values, condition_bias))
         hidden, open_ = self.mlp_in(per_segment(self.mlp_norm(x), 1 + mlp_scale, mlp_shift)).chunk(2, dim=-1)
         return per_segment(self.dropout(self.mlp_out(F.silu(open_) * hidden)), mlp_gate, x)
