@@ -71,6 +71,8 @@ class NoiseConfig(Config):
     # uniform in [0, max_strength], relative to the latent norm; `segdiff evaluate noise` says what a denoiser leaves
     max_strength: float = Field(0.6, ge=0)
     clean_share: float = Field(0.25, ge=0, le=1)
+    gist_only_share: float = Field(0.3, ge=0, le=1)  # segments that show their gist latents alone, where there are such
+    max_gist_strength: float = Field(1.0, ge=0)  # of the noise on gist latents, never above that on the others
 
 
 class EncoderConfig(Config):
@@ -79,6 +81,7 @@ class EncoderConfig(Config):
     text_config: dict[str, Any] = {"d_model": 192, "num_layers": 2, "num_heads": 6, "d_kv": 32, "d_ff": 512}
     frozen: Annotated[int, Field(ge=0)] | Literal["all"] = 0  # first layers, with the embeddings, that are not trained
     num_latents: int = Field(4, ge=1)
+    gist_latents: int = Field(0, ge=0)  # the first of them, which sum up the whole segment ("aligned" only)
     latent_dim: int = Field(64, ge=1)
     compressor: Literal["aligned", "perceiver", "pooled"] = "aligned"  # "pooled": a sentence vector, num_latents = 1
     states_per_latent: int = Field(8, ge=1)

@@ -1,5 +1,5 @@
 """Latents -> text."""
 
-from .decoder import SegmentDecoder, neighbours
+from .decoder import SegmentDecoder, neighbours, with_neighbours
 
-__all__ = ["SegmentDecoder", "neighbours"]
+__all__ = ["SegmentDecoder", "neighbours", "with_neighbours"]

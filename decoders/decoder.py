@@ -41,6 +41,27 @@ def neighbours(latents: Tensor, segment_mask: Tensor, window: int) -> tuple[Tens
     return around, mask & segment_mask.unsqueeze(-1)
 
 
+def with_neighbours(
+    latents: Tensor, segment_mask: Tensor, level: Tensor, window: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """The arguments of `SegmentDecoder.memory` for the existing segments of a grid, row by row.
+
+    Args:
+        latents: (B, S, K, D).
+        segment_mask: (B, S), True where a segment exists.
+        level: (B, S, K) noise levels.
+        window: W.
+
+    Returns:
+        Own latents (N, K, D), neighbours (N, 2W, K, D), their mask (N, 2W), own levels (N, K), theirs (N, 2W, K).
+    """
+    around, seen = neighbours(latents, segment_mask, window)
+    around_level, _ = neighbours(level.unsqueeze(-1), segment_mask, window)
+    grids = (latents, around, seen, level, around_level.squeeze(-1))
+    own, around, seen, level, around_level = (grid[segment_mask] for grid in grids)
+    return own, around, seen, level, around_level
+
+
 class SegmentDecoder(ModelMixin, ConfigMixin):
     """A T5 decoder that cross-attends to its segment's latents (expanded) and its neighbours' (as they are, marked).
 
@@ -48,6 +69,8 @@ class SegmentDecoder(ModelMixin, ConfigMixin):
         text_config: keyword arguments of `transformers.T5Config` (`vocab_size`, `d_model`, `num_layers`, ...).
         num_latents: K.
         latent_dim: D.
+        gist_latents: G, the first of the K latents, which sum up the segment. A neighbour shows its gist latents alone,
+            or all of its latents where G is 0.
         states_per_latent: E, memory states that each own latent is expanded to.
         context_window: W, neighbours seen each side (0 = none).
         max_tokens: longest rendering in tokens.
@@ -68,6 +91,7 @@ class SegmentDecoder(ModelMixin, ConfigMixin):
         bos_token_id: int = 2,
         eos_token_id: int = 1,
         pad_token_id: int = 0,
+        gist_latents: int = 0,
     ) -> None:
         super().__init__()
         config = T5Config(
@@ -78,7 +102,8 @@ class SegmentDecoder(ModelMixin, ConfigMixin):
         self.expand = nn.Linear(latent_dim, states_per_latent * config.d_model)
         self.own_position = nn.Parameter(torch.randn(num_latents * states_per_latent, config.d_model) * 0.5)
         self.context = nn.Linear(latent_dim, config.d_model)
-        self.context_slot = nn.Parameter(torch.randn(num_latents, config.d_model) * 0.5)
+        self.context_latents = gist_latents or num_latents
+        self.context_slot = nn.Parameter(torch.randn(self.context_latents, config.d_model) * 0.5)
         self.context_offset = nn.Parameter(torch.randn(2 * context_window, config.d_model) * 0.5)
         told = nn.Linear(LEVEL_WIDTH, config.d_model)
         nn.init.zeros_(told.weight)
@@ -91,29 +116,36 @@ class SegmentDecoder(ModelMixin, ConfigMixin):
         around: Tensor | None = None,
         around_mask: Tensor | None = None,
         level: Tensor | float = 0.0,
+        around_level: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """The states that the decoder attends to.
 
-        The decoder is told how far its latents are from clean ones (conditioning augmentation, arXiv 2106.15282): it
-        copies what it can trust and writes like a language model where it cannot.
+        The decoder is told how far each latent is from a clean one (conditioning augmentation, arXiv 2106.15282): it
+        copies what it can trust and writes like a language model where it cannot. A latent of level 1 is not shown.
 
         Args:
             latents: (N, K, D), normalised.
             around: neighbours (N, 2W, K, D), or None for segments on their own.
             around_mask: (N, 2W), True where a neighbour exists and may be seen.
-            level: (N,) noise levels in [0, 1], or one for all: 0 = clean, s / (1 + s) for noise of strength s, and the
-                level that a denoised segment started from.
+            level: (N, K) noise levels in [0, 1], (N,) of all latents of a segment, or one for all: 0 = clean,
+                s / (1 + s) for noise of strength s, and the level that a denoised segment started from.
+            around_level: (N, 2W, K) noise levels of the neighbours; None: the decoder is not told.
 
         Returns:
             (N, M, H) states and (N, M) mask.
         """
-        own = self.expand(latents).reshape(latents.shape[0], -1, self.hidden_size) + self.own_position
-        levels = torch.as_tensor(level, dtype=own.dtype, device=own.device).expand(own.shape[0])
-        own = own + self.level(levels.unsqueeze(-1)).unsqueeze(1)
+        levels = torch.as_tensor(level, dtype=latents.dtype, device=latents.device)
+        levels = (levels.unsqueeze(-1) if levels.dim() == 1 else levels).expand(latents.shape[:2])
+        shown = latents.masked_fill((levels >= 1).unsqueeze(-1), 0.0)
+        own = self.expand(shown).reshape(latents.shape[0], -1, self.hidden_size) + self.own_position
+        own = own + self.level(levels.unsqueeze(-1)).repeat_interleave(self.config.states_per_latent, dim=1)
         mask = torch.ones(own.shape[:2], dtype=torch.bool, device=own.device)
         if around is None or around_mask is None or self.config.context_window == 0:
             return own, mask
+        around = around[:, :, : self.context_latents]
         context = self.context(around) + self.context_slot + self.context_offset.unsqueeze(1)
+        if around_level is not None:
+            context = context + self.level(around_level[:, :, : self.context_latents].unsqueeze(-1))
         context_mask = around_mask.unsqueeze(-1).expand(-1, -1, around.shape[2]).flatten(1)
         return torch.cat([own, context.flatten(1, 2)], dim=1), torch.cat([mask, context_mask], dim=1)
 

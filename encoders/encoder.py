@@ -21,7 +21,7 @@ from .text_encoders import text_config as make_text_config
 
 COMPRESSORS = ("aligned", "perceiver", "pooled")
 # Options younger than the first saved models; at these values they are no part of a fingerprint.
-YOUNGER: dict[str, Any] = {"start_token_id": None, "pooling_mode": "mean", "unit_length": False}
+YOUNGER: dict[str, Any] = {"start_token_id": None, "pooling_mode": "mean", "unit_length": False, "gist_latents": 0}
 
 
 class SegmentEncoder(ModelMixin, ConfigMixin):
@@ -41,10 +41,12 @@ class SegmentEncoder(ModelMixin, ConfigMixin):
             that dead channels are not blown up by normalisation.
         start_token_id: put before each segment, as BERT and BART have it; None: nothing is.
         pooling_mode, unit_length: of "pooled"; see `SentencePooling`.
+        gist_latents: G, the first of the K latents, which sum up the whole segment ("aligned" only).
 
     Raises:
-        ValueError: unknown `text_config["model_type"]` or `compressor`, "pooled" with K other than 1, or `max_tokens`
-            beyond the positions of the text encoder.
+        ValueError: unknown `text_config["model_type"]` or `compressor`, "pooled" with K other than 1, gist
+            latents of another compressor than "aligned" or not fewer than K, or `max_tokens` beyond the positions of
+            the text encoder.
     """
 
     @register_to_config
@@ -61,8 +63,15 @@ class SegmentEncoder(ModelMixin, ConfigMixin):
         start_token_id: int | None = None,
         pooling_mode: str = "mean",
         unit_length: bool = False,
+        gist_latents: int = 0,
     ) -> None:
         super().__init__()
+        if gist_latents and compressor != "aligned":
+            raise ValueError(f"gist_latents is {gist_latents}; the compressor {compressor!r} has none: it must be 0")
+        if not 0 <= gist_latents < num_latents:
+            raise ValueError(
+                f"gist_latents is {gist_latents}; it must be at least 0 and below num_latents, {num_latents}"
+            )
         config = make_text_config(text_config)
         positions = getattr(config, "max_position_embeddings", None)
         if positions is not None and max_tokens + KEPT_POSITIONS > positions:
@@ -76,7 +85,7 @@ class SegmentEncoder(ModelMixin, ConfigMixin):
         shape = (config.hidden_size, num_latents, latent_dim, config.num_attention_heads)
         self.pooling: AlignedPooling | PerceiverPooling | SentencePooling
         if compressor == "aligned":
-            self.pooling = AlignedPooling(*shape, states_per_latent, rate)
+            self.pooling = AlignedPooling(*shape, states_per_latent, rate, gist_latents)
         elif compressor == "perceiver":
             self.pooling = PerceiverPooling(*shape, num_compressor_layers, rate)
         elif compressor == "pooled":

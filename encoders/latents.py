@@ -21,13 +21,13 @@ def add_noise(latents: Tensor, strength: float | Tensor, noise: Tensor | None = 
 
     Args:
         latents: normalised latents (..., K, D).
-        strength: relative strength s >= 0, a number or one per segment (...).
+        strength: relative strength s >= 0: a number, one per segment (...) or one per latent (..., K).
         noise: unit-variance noise (..., K, D); drawn from the global generator when None.
     """
     if noise is None:
         noise = torch.randn_like(latents)
     if isinstance(strength, Tensor):
-        strength = strength[..., None, None]
+        strength = strength[..., None] if strength.dim() == latents.dim() - 1 else strength[..., None, None]
     return latents + strength * rms(latents).detach() * noise
 
 

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from ..configs.schema import AdaptationConfig
-from ..decoders import SegmentDecoder, neighbours
+from ..decoders import SegmentDecoder, with_neighbours
 from ..diffusion import SegmentDenoiser, sample
 from ..encoders import ConditionEncoder
-from ..encoders.latents import add_noise, noise_level
 from .batches import TensorBatch
 from .latent_batches import LatentBatch
+from .noising import draw_noise
 from .representation import length_chunks
 
 LENGTH_CHUNKS = 4
@@ -81,17 +81,15 @@ class AdaptationObjective(nn.Module):
         """Losses of a batch: "loss" in nats per token."""
         latents = batch.documents.latents
         mask = batch.documents.segment_mask
-        noise = self.config.noise
-        strength = torch.rand(mask.shape, device=mask.device) * noise.max_strength
-        strength = strength.masked_fill(torch.rand(mask.shape, device=mask.device) < noise.clean_share, 0.0)
-        mixed, level = add_noise(latents, strength), noise_level(strength)
+        mixed, level = draw_noise(latents, self.decoder.config.gist_latents, self.config.noise)
         rows = (torch.rand(mask.shape[0], device=mask.device) < self.config.denoised_share).nonzero().squeeze(1)
         if len(rows):
-            mixed[rows], level[rows] = self.denoised(batch.documents, rows)
-        around, seen = neighbours(mixed, mask, self.decoder.config.context_window)
-        kept = torch.rand(mask.shape, device=mask.device) >= self.config.context_dropout
-        seen = seen & kept.unsqueeze(-1)
-        memory, memory_mask = self.decoder.memory(mixed[mask], around[mask], seen[mask], level[mask])
+            mixed[rows], from_level = self.denoised(batch.documents, rows)
+            hidden = level[rows] == 1  # of these the gist is told alone, as in a story that is written from nothing
+            level[rows] = from_level.unsqueeze(-1).expand_as(level[rows]).masked_fill(hidden, 1.0)
+        own, around, seen, level, around_level = with_neighbours(mixed, mask, level, self.decoder.config.context_window)
+        kept = torch.rand(seen.shape[0], 1, device=mask.device) >= self.config.context_dropout
+        memory, memory_mask = self.decoder.memory(own, around, seen & kept, level, around_level)
         total = latents.new_zeros(())
         for rows, width in length_chunks(batch.token_mask, LENGTH_CHUNKS):
             tokens, token_mask = batch.tokens[rows, :width], batch.token_mask[rows, :width]

@@ -136,7 +136,7 @@ class RepresentationPipeline:
         Raises:
             ValueError: as `encode`.
         """
-        return embeddings(self.encode(texts, batch_size, show_progress)).numpy()
+        return embeddings(self.encode(texts, batch_size, show_progress), self.encoder.config.gist_latents).numpy()
 
     def as_sentence_transformer(self) -> "SentenceTransformer":
         """The same embeddings as a `sentence-transformers` model, for its losses, evaluators and searches.
@@ -148,6 +148,8 @@ class RepresentationPipeline:
         return sentence_transformer(self.encoder, self.tokenizer)
 
 
-def embeddings(latents: Tensor) -> Tensor:
-    """(N, K, D) latents -> (N, D) sentence embeddings of length one."""
-    return F.normalize(latents.mean(dim=1), dim=-1)
+def embeddings(latents: Tensor, gist_latents: int = 0) -> Tensor:
+    """(N, K, D) latents -> sentence embeddings of length one: (N, G * D) of the gist;
+    (N, D) of the mean of all without one."""
+    gist = latents[:, :gist_latents].flatten(1) if gist_latents else latents.mean(dim=1)
+    return F.normalize(gist, dim=-1)

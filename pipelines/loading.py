@@ -99,7 +99,9 @@ def check_match(encoder: SegmentEncoder, decoder: SegmentDecoder, tokenizer: Pre
     Raises:
         ValueError: latents or vocabularies of different sizes, or a tokenizer without an end token.
     """
-    shapes = [(model.config.num_latents, model.config.latent_dim) for model in (encoder, decoder)]
+    shapes = [
+        (model.config.num_latents, model.config.latent_dim, model.config.gist_latents) for model in (encoder, decoder)
+    ]
     if shapes[0] != shapes[1]:
         raise ValueError(f"encoder and decoder are of different models: their latents are {shapes[0]} and {shapes[1]}")
     if tokenizer.eos_token_id is None or tokenizer.pad_token_id is None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from ..decoders import SegmentDecoder, neighbours
+from ..decoders import SegmentDecoder, with_neighbours
 from ..encoders import SegmentEncoder
 from .tokenization import detokenize, pad_tokens, segment_tokens
 
@@ -75,17 +75,18 @@ def render(
         segment_mask: (B, S), True where a segment exists.
         temperature: of the decoder's sampling; 0 takes the likeliest token.
         uniforms: (B, S, max_tokens) numbers in [0, 1) for `temperature` > 0.
-        level: (B, S) noise levels that the decoder is told, or one for all; see `SegmentDecoder.memory`.
+        level: noise levels that the decoder is told, (B, S, K) of each latent, (B, S) of all latents of a segment, or
+            one for all; see `SegmentDecoder.memory`.
         batch_size: segments at once.
     """
-    around, seen = neighbours(latents, segment_mask, decoder.config.context_window)
-    own, around, seen = latents[segment_mask], around[segment_mask], seen[segment_mask]
+    levels = torch.as_tensor(level, dtype=latents.dtype, device=latents.device)
+    levels = (levels.unsqueeze(-1) if levels.dim() == 2 else levels).expand(latents.shape[:3])
+    parts = with_neighbours(latents, segment_mask, levels, decoder.config.context_window)
     drawn = uniforms[segment_mask] if uniforms is not None else None
-    levels = torch.as_tensor(level, dtype=latents.dtype, device=latents.device).expand(segment_mask.shape)[segment_mask]
     texts: list[str] = []
-    for start in range(0, own.shape[0], batch_size):
+    for start in range(0, parts[0].shape[0], batch_size):
         part = slice(start, start + batch_size)
-        memory, mask = decoder.memory(own[part], around[part], seen[part], levels[part])
+        memory, mask = decoder.memory(*(tensor[part] for tensor in parts))
         ids = decoder.generate(memory, mask, temperature, None if drawn is None else drawn[part])
         texts.extend(detokenize(tokenizer, ids))
     counts = segment_mask.sum(1).tolist()

@@ -7,9 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from ..configs.schema import RepresentationConfig
-from ..decoders import SegmentDecoder, neighbours
+from ..decoders import SegmentDecoder, with_neighbours
 from ..encoders import SegmentEncoder
-from ..encoders.latents import add_noise, noise_level
 from ..encoders.objectives import (
     adversarial_perturbation,
     info_nce,
@@ -18,6 +17,7 @@ from ..encoders.objectives import (
     virtual_adversarial_perturbation,
 )
 from .batches import SegmentBatch
+from .noising import draw_noise
 
 STATISTICS_MOMENTUM = 0.99
 
@@ -92,31 +92,26 @@ class RepresentationObjective(nn.Module):
         return {"loss": total, **terms}
 
     def noised(self, latents: Tensor) -> tuple[Tensor, Tensor]:
-        """Gaussian noise of a strength drawn per segment; some segments stay clean. Returns its levels (N,), too."""
-        noise = self.config.noise
+        """Latents (N, K, D) with noise drawn for each segment, and its levels (N, K)."""
         warmup = self.config.noise_warmup_steps * self.config.loop.accumulate
         grown = (self.batches_seen / warmup).clamp_max(1) if warmup else 1.0
-        strength = torch.rand(latents.shape[0], device=latents.device) * noise.max_strength * grown
-        clean = torch.rand_like(strength) < noise.clean_share
-        strength = strength.masked_fill(clean, 0.0)
-        return add_noise(latents, strength), noise_level(strength)
+        return draw_noise(latents, self.encoder.config.gist_latents, self.config.noise, grown)
 
     def reconstruction(self, batch: SegmentBatch, latents: Tensor, level: Tensor) -> Tensor:
         """Summed cross-entropy of each segment (N), shortest first, given its own and some neighbours' latents.
 
-        Segments that are dropped see noise in place of their own latents, and their neighbours, which learn from it.
+        Segments that are dropped see none of their own latents, and their neighbours, which learn from it.
         """
-        window = self.decoder.config.context_window
         grid = latents.new_zeros(*batch.segment_mask.shape, *latents.shape[1:])
-        grid[batch.segment_mask] = latents
-        around, seen = neighbours(grid, batch.segment_mask, window)
-        around, seen = around[batch.segment_mask], seen[batch.segment_mask]
+        levels = latents.new_zeros(*batch.segment_mask.shape, latents.shape[1])
+        grid[batch.segment_mask], levels[batch.segment_mask] = latents, level
+        window = self.decoder.config.context_window
+        own, around, seen, level, around_level = with_neighbours(grid, batch.segment_mask, levels, window)
         kept = torch.rand(seen.shape[0], 1, device=seen.device) >= self.config.context_dropout
         if self.config.segment_dropout:
-            dropped = torch.rand_like(level) < self.config.segment_dropout
-            latents = torch.where(dropped[:, None, None], torch.randn_like(latents), latents)
-            level, kept = level.masked_fill(dropped, 1.0), kept | dropped.unsqueeze(1)
-        memory, memory_mask = self.decoder.memory(latents, around, seen & kept, level)
+            dropped = torch.rand(level.shape[0], 1, device=level.device) < self.config.segment_dropout
+            level, kept = level.masked_fill(dropped, 1.0), kept | dropped
+        memory, memory_mask = self.decoder.memory(own, around, seen & kept, level, around_level)
         losses = []
         chunks = length_chunks(batch.token_mask, self.config.length_chunks)
         for rows, width in chunks:
@@ -125,14 +120,15 @@ class RepresentationObjective(nn.Module):
         return torch.cat(losses)
 
     def contrast(self, batch: SegmentBatch) -> Tensor:
-        """InfoNCE between anchors and positives, with in-batch and hard negatives."""
+        """InfoNCE of anchors' and positives' gist (all latents without one), with in-batch and hard negatives."""
         assert batch.triples is not None and batch.triple_mask is not None and batch.has_negative is not None
         num_pairs = batch.triples.shape[1]
         kinds = 3 if self.config.contrastive.hard_negatives else 2
         mask = batch.triple_mask[:kinds].flatten(0, 1).clone()
         mask[:, 0] = 1  # an absent negative still needs a token; it is left out below
         raw = self.encoder(batch.triples[:kinds].flatten(0, 1), mask)
-        anchor, positive, *negative = self.encoder.normalize(raw).split(num_pairs)
+        gist = self.encoder.normalize(raw)[:, : self.encoder.config.gist_latents or None]
+        anchor, positive, *negative = gist.split(num_pairs)
         hard = negative[0][batch.has_negative] if negative else None
         config = self.config.contrastive
         return info_nce(anchor, positive, hard, config.temperature, config.similarity)

@@ -28,7 +28,7 @@ class SegmentModule(InputModule):
         return self.encoder.config.max_tokens
 
     def get_embedding_dimension(self) -> int:
-        return self.encoder.config.latent_dim
+        return self.encoder.config.latent_dim * (self.encoder.config.gist_latents or 1)
 
     def preprocess(self, inputs: Sequence[Any], prompt: str | None = None, **options: Any) -> dict[str, Tensor]:
         """N texts -> token ids and mask (N, T); a text that is too long is cut off."""
@@ -40,7 +40,7 @@ class SegmentModule(InputModule):
 
     def forward(self, features: dict[str, Any], **options: Any) -> dict[str, Any]:
         latents = self.encoder.encode(features["input_ids"], features["attention_mask"])
-        return {**features, "sentence_embedding": embeddings(latents)}
+        return {**features, "sentence_embedding": embeddings(latents, self.encoder.config.gist_latents)}
 
     def save(self, output_path: str, *arguments: Any, safe_serialization: bool = True, **options: Any) -> None:
         """Refused: a folder of `sentence-transformers` would have to run our code when loaded.

@@ -98,6 +98,17 @@ def _without_progress_bar() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
+def told_levels(decoder: SegmentDecoder, levels: Tensor, decoder_level: float) -> Tensor:
+    """What the decoder is told of denoised segments: (B, S) levels that they started from -> (B, S, K).
+
+    The level of gist latents (of all latents, without a gist) is bounded by `decoder_level`. The others', which the
+    denoiser knows least about, stay: the decoder is not shown those of a segment written from nothing.
+    """
+    is_gist = torch.arange(decoder.config.num_latents, device=levels.device) < decoder.context_latents
+    levels = levels.unsqueeze(-1)
+    return torch.where(is_gist, levels.clamp_max(decoder_level), levels)
+
+
 class StoryPipeline(DiffusionPipeline):
     """Writes stories: condition -> number of segments -> noise -> latents -> text.
 
@@ -210,8 +221,9 @@ class StoryPipeline(DiffusionPipeline):
             num_inference_steps: steps of the scheduler.
             guidance_scale: classifier-free guidance; 1 = off.
             temperature: of the decoder; 0 = its likeliest text.
-            decoder_level: noise level in [0, 1] that the decoder takes the latents to have: the higher, the more it
-                writes on its own, as a language model. None = 0.85.
+            decoder_level: noise level in [0, 1] that the decoder takes the gist latents (all latents, of a model
+                without a gist) to have at most: the higher, the more it writes on its own, as a language model.
+                None = 0.85.
             seed: of the first story.
             batch_size: stories written at once.
             callback_on_step_end: called with the step and the current clean latents (B, S, K, D).
@@ -317,7 +329,7 @@ class StoryPipeline(DiffusionPipeline):
             segment_mask,
             temperature,
             uniforms.to(device),
-            levels.clamp_max(decoder_level),
+            told_levels(self.decoder, levels, decoder_level),
         )
         for story, count in zip(stories, counts, strict=True):
             for index, text in template.kept(count).items():

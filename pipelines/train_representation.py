@@ -15,13 +15,14 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from ..configs.schema import LoopConfig, RepresentationConfig
-from ..decoders import SegmentDecoder, neighbours
+from ..decoders import SegmentDecoder, with_neighbours
 from ..encoders import SegmentEncoder
 from ..encoders.latents import add_noise, noise_level
 from ..encoders.text_encoders import SYNONYMS, dropout_options, family
 from .batches import DocumentSampler, SegmentBatch, pad_rows, segment_batch
 from .checkpoints import replace_folder, write_json
 from .data import load_data
+from .loading import load_representation
 from .prepared import PreparedCorpus
 from .pretrained import fix_parts, run_tokenizer, start_token_id
 from .representation import RepresentationObjective, encode_chunks
@@ -100,7 +101,11 @@ def build(config: RepresentationConfig, tokenizer: PreTrainedTokenizerFast) -> t
         "pad_token_id": tokenizer.pad_token_id,
         "eos_token_id": tokenizer.eos_token_id,
     }
-    shape = {"num_latents": config.encoder.num_latents, "latent_dim": config.encoder.latent_dim}
+    shape = {
+        "num_latents": config.encoder.num_latents,
+        "latent_dim": config.encoder.latent_dim,
+        "gist_latents": config.encoder.gist_latents,
+    }
     compressor = {
         "compressor": config.encoder.compressor,
         "states_per_latent": config.encoder.states_per_latent,
@@ -181,9 +186,9 @@ def validation_metrics(
             latents = add_noise(latents, strength, drawn)
             grid = latents.new_zeros(*batch.segment_mask.shape, *latents.shape[1:])
             grid[batch.segment_mask] = latents
-            around, seen = neighbours(grid, batch.segment_mask, decoder.config.context_window)
-            around, seen = around[batch.segment_mask], seen[batch.segment_mask]
-            memory, mask = decoder.memory(latents, around, seen, noise_level(strength))
+            level = grid.new_full(grid.shape[:-1], noise_level(strength))
+            parts = with_neighbours(grid, batch.segment_mask, level, decoder.config.context_window)
+            memory, mask = decoder.memory(*parts)
             loss += float(decoder.loss(batch.tokens, batch.token_mask, memory, mask).sum())
             tokens += int(batch.token_mask.sum())
             out = decoder.generate(memory, mask)
@@ -216,11 +221,28 @@ def validation_batches(corpus: PreparedCorpus | None, max_segments: int, count: 
     return [segment_batch(corpus, windows[start : start + 50], 0, rng) for start in range(0, len(windows), 50)]
 
 
+def take_over(model: torch.nn.Module, source: torch.nn.Module) -> list[str]:
+    """Copy every tensor of `source` whose name and shape `model` has; return the names of those that stay as they were.
+
+    Raises:
+        ValueError: nothing fits.
+    """
+    own = model.state_dict()
+    fitting = {
+        name: tensor for name, tensor in source.state_dict().items() if name in own and own[name].shape == tensor.shape
+    }
+    if not fitting:
+        raise ValueError("no tensor of the model to be reused fits the config")
+    model.load_state_dict(fitting, strict=False)
+    return [name for name in own if name not in fitting]
+
+
 def train_representation(
     config: RepresentationConfig,
     folder: Path,
     init: str | None = None,
     accelerator: Accelerator | None = None,
+    reuse: str | None = None,
 ) -> dict[str, float]:
     """Train encoder and decoder; write `folder/model/{encoder,decoder,tokenizer}`. Resumes by itself.
 
@@ -230,20 +252,31 @@ def train_representation(
         init: model to start from (a bundled name, a pipeline's folder or a representation's folder); its shapes win
             over the config's.
         accelerator: made from `config.loop.mixed_precision` when None.
+        reuse: model whose tensors are taken over where name and shape are those of the config's model, and whose
+            tokenizer is; the other tensors start anew.
 
     Returns:
         Last losses and validation metrics.
+
+    Raises:
+        ValueError: both `init` and `reuse`.
     """
+    if init and reuse:
+        raise ValueError("give either init (the model as it is) or reuse (what of it fits the config)")
     accelerator = accelerator or make_accelerator(config.loop)
     torch.manual_seed(config.loop.seed)
-    if init is None:
-        data = load_data(config.data, folder, run_tokenizer(config))
-        encoder, decoder = build(config, data.tokenizer)
-    else:
-        from .loading import load_representation
-
+    if init:
         encoder, decoder, tokenizer = load_representation(init)
         data = load_data(config.data, folder, tokenizer)
+    elif reuse:
+        *found, tokenizer = load_representation(reuse)
+        data = load_data(config.data, folder, tokenizer)
+        encoder, decoder = build(config, data.tokenizer)
+        for model, source in zip((encoder, decoder), found, strict=True):
+            take_over(model, source)
+    else:
+        data = load_data(config.data, folder, run_tokenizer(config))
+        encoder, decoder = build(config, data.tokenizer)
     config = fix_parts(encoder, config)
     objective = RepresentationObjective(encoder, decoder, config)
     sampler = DocumentSampler.of(data.train, config.data, config.loop, accelerator)

@@ -76,6 +76,9 @@ def representation(
     set_: Set = None,
     max_minutes: Minutes = None,
     init: Init = None,
+    reuse: Annotated[
+        str | None, typer.Option(help="Model to take over what fits the config, the rest starts from random weights.")
+    ] = None,
 ) -> None:
     """Encoder and decoder: text to latents and back."""
     from ..configs import load_config
@@ -89,9 +92,9 @@ def representation(
     def run() -> None:
         from ..pipelines.train_representation import train_representation
 
-        train_representation(values, out, init)
+        train_representation(values, out, init, reuse=reuse)
 
-    _run_stage(out, values, run, init)
+    _run_stage(out, values, run, init or reuse)
 
 
 @train.command()

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from segdiff.decoders import SegmentDecoder, neighbours
+from segdiff.decoders import SegmentDecoder, neighbours, with_neighbours
 
 TEXT: dict[str, Any] = {
     "vocab_size": 60,
@@ -120,7 +120,7 @@ def test_context_masked_is_the_lone_segment(decoder):
 def test_the_level_is_told_per_segment_and_starts_without_effect(decoder):
     """Zero-initialised: a decoder that was never told anything reads every level as clean."""
     latents, ids = torch.randn(3, NUM_LATENTS, LATENT_DIM), torch.randint(3, 60, (3, 6))
-    level = torch.tensor([0.0, 0.5, 1.0])
+    level = torch.tensor([0.0, 0.5, 0.9])
     assert torch.equal(decoder.memory(latents, level=level)[0], decoder.memory(latents)[0])
     told = copy.deepcopy(decoder)
     loss = told.loss(ids, torch.ones_like(ids), *told.memory(latents, level=level)).sum()
@@ -134,6 +134,39 @@ def test_the_level_is_told_per_segment_and_starts_without_effect(decoder):
     assert (memory[1] - clean[1]).abs().max() > 1e-3 and (
         memory[2] - memory[1] - clean[2] + clean[1]
     ).abs().max() > 1e-3
+
+
+def test_levels_are_told_per_latent_and_those_of_neighbours_too():
+    decoder = make(gist_latents=1)
+    torch.nn.init.normal_(decoder.level[2].weight)
+    latents, mask = grid(3)
+    level = torch.zeros(1, 3, NUM_LATENTS)
+    plain, _ = decoder.memory(*with_neighbours(latents, mask, level, 2))
+    level[0, 1, 0] = 0.5  # the gist of the middle segment: its first own states, and what the others see of it
+    told, _ = decoder.memory(*with_neighbours(latents, mask, level, 2))
+    moved = (told - plain).abs().amax(-1) > 1e-3
+    own = NUM_LATENTS * 2
+    assert moved[1, :own].tolist() == [True] * 2 + [False] * (own - 2) and not moved[1, own:].any()
+    assert not moved[[0, 2], :own].any() and moved[0, own:].tolist() == [False, False, True, False]
+
+
+def test_a_latent_of_level_one_is_not_shown(decoder):
+    latents = torch.randn(2, NUM_LATENTS, LATENT_DIM)
+    other = torch.cat([latents[:, :1], 5 * torch.randn(2, NUM_LATENTS - 1, LATENT_DIM)], dim=1)
+    level = torch.tensor([[0.3, 1.0, 1.0]]).expand(2, -1)
+    assert torch.equal(decoder.memory(latents, level=level)[0], decoder.memory(other, level=level)[0])
+    assert not torch.equal(decoder.memory(latents, level=0.999)[0], decoder.memory(other, level=0.999)[0])
+
+
+def test_a_neighbour_shows_its_gist_alone():
+    decoder = make(gist_latents=1)
+    latents, mask = grid(3)
+    ids = torch.randint(3, 60, (6,))
+    before = grid_logits(decoder, latents, mask, ids)
+    latents[0, 1, 1:] += 1.0
+    assert ((grid_logits(decoder, latents, mask, ids) - before)[0].abs().amax((-1, -2)) > 1e-4).tolist() == [0, 1, 0]
+    latents[0, 1, 0] += 1.0
+    assert ((grid_logits(decoder, latents, mask, ids) - before)[0].abs().amax((-1, -2)) > 1e-4).all()
 
 
 def test_logits_see_the_window_and_nothing_beyond(decoder):

@@ -33,6 +33,14 @@ def test_strength_per_segment(latents):
     torch.testing.assert_close(ratio.mean(), torch.tensor(0.5), rtol=0.03, atol=0.0)
 
 
+def test_strength_per_latent():
+    latents = torch.randn(4, 3, 8)
+    strength = torch.tensor([0.0, 0.5, 2.0]).expand(4, 3)
+    noise = torch.ones_like(latents)
+    moved = (add_noise(latents, strength, noise) - latents) / rms(latents)
+    torch.testing.assert_close(moved, strength.unsqueeze(-1).expand_as(moved))
+
+
 def test_given_noise_is_used_and_the_scale_has_no_gradient():
     latents = torch.randn(2, 4, 3, requires_grad=True)
     noise = torch.randn(2, 4, 3)

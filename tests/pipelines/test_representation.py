@@ -20,7 +20,7 @@ from segdiff.pipelines.loading import load_representation
 from segdiff.pipelines.prepared import PreparedCorpus, prepare
 from segdiff.pipelines.representation import RepresentationObjective, encode_chunks, length_chunks
 from segdiff.pipelines.tokenization import train_tokenizer
-from segdiff.pipelines.train_representation import build, encode_corpus, train_representation
+from segdiff.pipelines.train_representation import build, encode_corpus, take_over, train_representation
 from segdiff.pipelines.training import fit
 
 Prepared = tuple[PreTrainedTokenizerFast, PreparedCorpus]
@@ -172,6 +172,23 @@ def test_every_option_changes_the_learned_weights(prepared, batch, change):
     assert (learned(prepared, batch, change) - base).abs().max() > 1e-5
 
 
+@pytest.mark.parametrize("noise", [{"gist_only_share": 0.9}, {"max_gist_strength": 0.1}])
+def test_every_option_of_the_gist_changes_the_learned_weights(prepared, batch, noise):
+    gist = {"encoder": {"gist_latents": 1}}
+    assert (learned(prepared, batch, gist, {"noise": noise}) - learned(prepared, batch, gist)).abs().max() > 1e-5
+
+
+@torch.no_grad()
+def test_the_gist_alone_is_contrasted(prepared, batch):
+    objective = make(prepared, {"encoder": {"gist_latents": 1}})
+    setattr(objective.encoder.pooling, "mix", torch.nn.Identity())  # noqa: B010 - so that no slot sees another
+    before = objective.contrast(batch)
+    objective.encoder.pooling.slot[1] += torch.randn(32)
+    assert objective.contrast(batch) == before
+    objective.encoder.pooling.slot[0] += torch.randn(32)
+    assert objective.contrast(batch) != before
+
+
 def test_tied_embeddings_are_one_tensor(prepared):
     for tied in (True, False):
         objective = make(prepared, {"tie_embeddings": tied})
@@ -229,9 +246,9 @@ def test_context_is_dropped_per_segment(prepared, batch, monkeypatch):
     seen: list[Tensor] = []
     memory = objective.decoder.memory
 
-    def watched(latents: Tensor, around: Tensor, around_mask: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
+    def watched(own: Tensor, around: Tensor, around_mask: Tensor, *levels: Tensor) -> tuple[Tensor, Tensor]:
         seen.append(around_mask)
-        return memory(latents, around, around_mask, level)
+        return memory(own, around, around_mask, *levels)
 
     monkeypatch.setattr(objective.decoder, "memory", watched)
     for seed in range(5):
@@ -242,7 +259,7 @@ def test_context_is_dropped_per_segment(prepared, batch, monkeypatch):
     assert 0.3 < float(with_context.mean()) < 0.7
 
 
-def test_a_dropped_segment_sees_noise_and_teaches_its_neighbours(prepared, batch, monkeypatch):
+def test_a_dropped_segment_is_not_shown_and_teaches_its_neighbours(prepared, batch, monkeypatch):
     """Also where context is dropped: its own latents get no gradient, those next to it do."""
     objective = make(prepared, OFF, {"context_dropout": 1.0, "segment_dropout": 0.5})
     memory, calls = objective.decoder.memory, []
@@ -254,12 +271,10 @@ def test_a_dropped_segment_sees_noise_and_teaches_its_neighbours(prepared, batch
     monkeypatch.setattr(objective.decoder, "memory", watched)
     torch.manual_seed(0)
     latents = objective.encoder.encode(batch.tokens, batch.token_mask).detach().requires_grad_()
-    objective.reconstruction(batch, latents, torch.zeros(len(latents))).sum().backward()
-    ((own, _, seen, level),) = calls
-    dropped = level == 1
-    assert 0.2 < float(dropped.float().mean()) < 0.8 and not level[~dropped].any()
-    torch.testing.assert_close(own[~dropped], latents[~dropped])
-    assert bool((own[dropped] != latents[dropped]).all()) and 0.7 < float(own[dropped].std()) < 1.3
+    objective.reconstruction(batch, latents, torch.zeros(latents.shape[:2])).sum().backward()
+    ((_, _, seen, level, around_level),) = calls
+    dropped = level[:, 0] == 1
+    assert 0.2 < float(dropped.float().mean()) < 0.8 and not level[~dropped].any() and not around_level.any()
     assert bool(seen[dropped].any(1).all()) and not seen[~dropped].any()
     assert latents.grad is not None
     reached = latents.grad.flatten(1).any(1)
@@ -435,3 +450,18 @@ def test_fine_tuning_starts_from_the_given_model(whole_run, tiny_corpus, tmp_pat
     old, new = (load_representation(folder / "model")[1] for folder in (whole_run, tmp_path / "run"))
     for name, tensor in old.state_dict().items():
         torch.testing.assert_close(new.state_dict()[name], tensor, rtol=0, atol=1e-6)
+
+
+def test_what_fits_is_reused_and_the_rest_starts_anew(whole_run, tiny_corpus, tmp_path):
+    tuned = stage(tiny_corpus, max_steps=2, learning_rate=1e-9)
+    tuned = tuned.model_copy(update={"encoder": tuned.encoder.model_copy(update={"gist_latents": 1})})
+    train_representation(tuned, tmp_path / "run", reuse=str(whole_run / "model"))
+    old, new = (load_representation(folder / "model")[0] for folder in (whole_run, tmp_path / "run"))
+    assert new.config.gist_latents == 1
+    for name, tensor in old.named_parameters():
+        torch.testing.assert_close(new.get_parameter(name), tensor, rtol=0, atol=1e-6)
+    assert {name for name, _ in new.named_parameters()} > {name for name, _ in old.named_parameters()}
+    with pytest.raises(ValueError, match=r"give either init .* or reuse"):
+        train_representation(tuned, tmp_path / "both", init="a", reuse="b")
+    with pytest.raises(ValueError, match="no tensor of the model to be reused fits"):
+        take_over(torch.nn.Linear(2, 2), torch.nn.Linear(3, 3))

@@ -16,9 +16,9 @@ from diffusers import (
 from diffusers.utils import logging
 from safetensors.torch import load_file, save_file
 
-from segdiff import SegmentEncoder, StoryPipeline
+from segdiff import SegmentDecoder, SegmentEncoder, StoryPipeline
 from segdiff.pipelines.saving import save_pipeline
-from segdiff.pipelines.story import Story
+from segdiff.pipelines.story import Story, told_levels
 
 COSINE: dict[str, Any] = {"beta_schedule": "squaredcos_cap_v2"}
 SCHEDULERS = {
@@ -51,18 +51,21 @@ def with_scheduler(pipeline: StoryPipeline, scheduler: Any) -> StoryPipeline:
 
 
 def test_the_decoder_is_told_how_noisy_its_latents_are(pipeline, monkeypatch):
-    """New segments get `decoder_level`, rewritten ones at most the level they were rewritten from."""
+    """Gist latents get `decoder_level` or the lower level they were rewritten from, the others that level."""
     told = []
     memory = pipeline.decoder.memory
 
-    def recording(latents, around=None, around_mask=None, level=0.0):
+    def recording(own, around, around_mask, level, around_level):
         told.append(level)
-        return memory(latents, around, around_mask, level)
+        return memory(own, around, around_mask, level, around_level)
 
     monkeypatch.setattr(pipeline.decoder, "memory", recording)
     given = ["Tom had a kite.", None, "Bye."]
     pipeline(segments=given, strength=[0.2, None, None], decoder_level=0.6, **FAST)
-    torch.testing.assert_close(told[0], torch.tensor([0.2, 0.6, 0.0]))
+    torch.testing.assert_close(told[0], torch.tensor([[0.2], [0.6], [0.0]]).expand(3, 2))
+    with_gist = SegmentDecoder(pipeline.decoder.config.text_config, num_latents=3, gist_latents=2)
+    levels = told_levels(with_gist, torch.tensor([[0.2, 1.0, 0.0]]), 0.6)
+    torch.testing.assert_close(levels, torch.tensor([[[0.2, 0.2, 0.2], [0.6, 0.6, 1.0], [0.0, 0.0, 0.0]]]))
     with pytest.raises(ValueError, match="decoder_level is"):
         pipeline(decoder_level=1.5)
 
