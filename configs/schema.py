@@ -117,6 +117,7 @@ class ConditionConfig(Config):
     """What conditions a training story, drawn per example: shares of those that the story has."""
 
     text_config: dict[str, Any] = {"d_model": 96, "num_layers": 2, "num_heads": 4, "d_kv": 24, "d_ff": 192}
+    embedding: Literal["segments", "random"] = "random"  # what it starts from; "segments": the segment encoder's
     max_tokens: int = Field(32, ge=2)
     title: float = Field(0.5, ge=0)
     keywords: float = Field(0.25, ge=0)
@@ -154,6 +155,7 @@ class DiffusionConfig(Config):
     denoiser: DenoiserConfig = DenoiserConfig()
     levels: LevelConfig = LevelConfig()
     self_conditioning: float = Field(0.5, ge=0, le=1)  # share of examples that see an earlier estimate
+    detail_weight: float = Field(1.0, gt=0)  # of the latents that are no gist latents, over that of those which are
     count_weight: float = Field(0.05, ge=0)
     ema_decay: float = Field(0.999, ge=0, lt=1)
     loop: LoopConfig = LoopConfig(batch_documents=128, learning_rate=1.5e-3, warmup_steps=200)

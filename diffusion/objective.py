@@ -61,9 +61,10 @@ def denoising_loss(estimate: Tensor, clean: Tensor, level: Tensor, wanted: Tenso
         min_variance: floor of sigma^2 in the weight.
 
     Returns:
-        Scalar, the mean over wanted segments.
+        (K,), of each latent the mean over wanted segments.
     """
     _, sigma = signal_and_noise(level)
-    error = (estimate.float() - clean.float()).square().mean(dim=(-2, -1)) / sigma.square().clamp_min(min_variance)
-    weight = wanted.to(error.dtype)
-    return (error * weight).sum() / weight.sum().clamp_min(1)
+    error = (estimate.float() - clean.float()).square().mean(dim=-1)
+    error = error / sigma.square().clamp_min(min_variance).unsqueeze(-1)
+    weight = wanted.unsqueeze(-1).to(error.dtype)
+    return (error * weight).sum((0, 1)) / weight.sum().clamp_min(1)

@@ -18,16 +18,24 @@ class DiffusionObjective(nn.Module):
     Args:
         denoiser, condition_encoder: trained together.
         config: levels, self-conditioning and weights.
+        gist_latents: how many of the latents, the first ones, are gist latents.
     """
 
-    def __init__(self, denoiser: SegmentDenoiser, condition_encoder: ConditionEncoder, config: DiffusionConfig) -> None:
+    def __init__(
+        self,
+        denoiser: SegmentDenoiser,
+        condition_encoder: ConditionEncoder,
+        config: DiffusionConfig,
+        gist_latents: int = 0,
+    ) -> None:
         super().__init__()
+        self.gist_latents = gist_latents
         self.denoiser = denoiser
         self.condition_encoder = condition_encoder
         self.config = config
 
     def forward(self, batch: LatentBatch) -> dict[str, Tensor]:
-        """Losses of a batch: "loss" (weighted sum), "denoising" and "count"."""
+        """Losses of a batch: "loss" (weighted sum), "denoising" of all latents, "gist" of the gist, and "count"."""
         config = self.config
         levels = config.levels
         level, clean_mask = draw_levels(batch.segment_mask, levels.shift, levels.share_given, levels.share_independent)
@@ -46,12 +54,18 @@ class DiffusionObjective(nn.Module):
         earlier = self.earlier_estimate(inputs, condition, condition_mask)
         estimate = self.denoiser(*inputs, keys, condition_mask, earlier)
         wanted = batch.segment_mask & ~clean_mask
-        denoising = denoising_loss(estimate, batch.latents, level, wanted, levels.min_variance)
+        per_latent = denoising_loss(estimate, batch.latents, level, wanted, levels.min_variance)
+        terms = {"denoising": per_latent.mean()}
+        weight = torch.ones_like(per_latent)
+        if self.gist_latents:
+            terms["gist"] = per_latent[: self.gist_latents].mean()
+            weight[self.gist_latents :] = config.detail_weight
         logits = self.denoiser.count_logits(condition, condition_mask, batch.latents, clean_mask)
         known = batch.count > 0
         count = F.cross_entropy(logits.float(), (batch.count - 1).clamp_min(0), reduction="none")
         count = (count * known).sum() / known.sum().clamp_min(1)
-        return {"loss": denoising + config.count_weight * count, "denoising": denoising, "count": count}
+        loss = (weight * per_latent).sum() / weight.sum() + config.count_weight * count
+        return {"loss": loss, **terms, "count": count}
 
     @torch.no_grad()
     def earlier_estimate(self, inputs: tuple[Tensor, ...], condition: Tensor, condition_mask: Tensor) -> Tensor:

@@ -59,6 +59,22 @@ def build(
     return denoiser, condition_encoder
 
 
+@torch.no_grad()
+def start_from_embedding(condition_encoder: ConditionEncoder, encoder: SegmentEncoder) -> None:
+    """Start the condition's token embedding from the segment encoder's: its widest directions, at unit variance.
+
+    Words that the representation stage found alike then condition alike from the first step on.
+    """
+    source = encoder.text_encoder.get_input_embeddings().weight.float()
+    target = condition_encoder.text_encoder.get_input_embeddings().weight
+    centred = source - source.mean(0)
+    _, _, directions = torch.linalg.svd(centred, full_matrices=False)
+    count = min(len(directions), target.shape[1])
+    found = centred @ directions[:count].T
+    rows = min(len(found), len(target))
+    target[:rows, :count] = (found / found.std())[:rows]
+
+
 def cached_latents(encoder: SegmentEncoder, corpus: PreparedCorpus, path: Path) -> Tensor:
     """Normalised latents (N, K, D) of a corpus in half precision, read from `path` when it is of this encoder.
 
@@ -144,6 +160,8 @@ def train_diffusion(
         raise ValueError("the prepared data has another tokenizer than the representation; prepare it again")
     if init is None:
         denoiser, condition_encoder = build(config, encoder, tokenizer)
+        if config.condition.embedding == "segments":
+            start_from_embedding(condition_encoder, encoder)
     else:
         denoiser = load_component(SegmentDenoiser, Path(resolve(init)) / "denoiser")
         condition_encoder = load_component(ConditionEncoder, Path(resolve(init)) / "condition_encoder")
@@ -157,7 +175,7 @@ def train_diffusion(
     valid = None
     if data.valid is not None:
         valid = cached_latents(encoder, data.valid, folder / "latents-valid.safetensors")
-    objective = DiffusionObjective(denoiser, condition_encoder, config)
+    objective = DiffusionObjective(denoiser, condition_encoder, config, encoder.config.gist_latents)
     draw = ConditionDrawer(data.train, tokenizer, config.condition)
     sampler = DocumentSampler.of(data.train, config.data, config.loop, accelerator)
     max_count = denoiser.config.max_count

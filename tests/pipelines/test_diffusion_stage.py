@@ -22,7 +22,7 @@ from segdiff.pipelines.loading import load_representation
 from segdiff.pipelines.prepared import PreparedCorpus, prepare
 from segdiff.pipelines.story import StoryPipeline
 from segdiff.pipelines.tokenization import CONDITION_KINDS, detokenize
-from segdiff.pipelines.train_diffusion import build, cached_latents, train_diffusion
+from segdiff.pipelines.train_diffusion import build, cached_latents, start_from_embedding, train_diffusion
 from segdiff.pipelines.training import fit
 
 CONDITION = {"text_config": {"d_model": 16, "num_layers": 1, "num_heads": 2, "d_kv": 8, "d_ff": 32}, "max_tokens": 24}
@@ -160,6 +160,38 @@ def test_every_weight_has_a_gradient(model, batch):
     without = [name for name, p in objective.named_parameters() if p.grad is None or not p.grad.any()]
     assert without == []
     torch.testing.assert_close(losses["loss"], losses["denoising"] + objective.config.count_weight * losses["count"])
+
+
+def test_details_weigh_what_the_config_says(model, batch):
+    def losses(gist_latents: int, weight: float) -> dict[str, Tensor]:
+        objective = make(model, detail_weight=weight, count_weight=0.0)
+        objective.gist_latents = gist_latents
+        torch.manual_seed(0)
+        return objective(batch)
+
+    plain, light, heavy = losses(1, 1.0), losses(1, 0.25), losses(1, 1e6)
+    gist, both = plain["gist"], plain["denoising"]
+    details = 2 * both - gist  # two latents
+    torch.testing.assert_close(plain["loss"], both)
+    torch.testing.assert_close(light["loss"], (gist + 0.25 * details) / 1.25)
+    torch.testing.assert_close(heavy["loss"], details, rtol=1e-4, atol=1e-5)
+    without = losses(0, 0.25)
+    assert "gist" not in without
+    torch.testing.assert_close(without["loss"], both)
+
+
+def test_the_condition_may_start_from_the_segments_embedding(model):
+    encoder, tokenizer = model[0], model[1]
+    given = {"condition": {**CONDITION, "embedding": "segments"}, "denoiser": DENOISER}
+    _, condition_encoder = build(DiffusionConfig.model_validate(given), encoder, tokenizer)
+    start_from_embedding(condition_encoder, encoder)
+    source = encoder.text_encoder.get_input_embeddings().weight.detach()
+    own = condition_encoder.text_encoder.get_input_embeddings().weight.detach()
+    width = min(source.shape[1], own.shape[1])
+    assert abs(float(own[:, :width].std()) - 1) < 0.05
+    if source.shape[1] <= own.shape[1]:  # nothing is projected away: distances are kept, up to one factor
+        ratio = torch.pdist(own[:, :width]) / torch.pdist(source)
+        assert float(ratio.std() / ratio.mean()) < 1e-3
 
 
 @pytest.mark.parametrize(("term", "reached"), [("denoising", "denoiser.output"), ("count", "denoiser.count_head")])
