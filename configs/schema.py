@@ -49,6 +49,8 @@ class ContrastiveConfig(Config):
     pairs: int = Field(24, ge=2)  # triples of anchor, positive and hard negative a step
     temperature: float = Field(0.1, gt=0)
     hard_negatives: bool = True
+    # of the pairs, how many are the data's paraphrases, where it has any; rules make the others
+    paraphrase_share: float = Field(0.5, ge=0, le=1)
     similarity: Literal["slots", "mean", "mixed"] = "mixed"  # slot by slot, of the means over slots, or half of each
 
 
@@ -81,7 +83,7 @@ class EncoderConfig(Config):
     text_config: dict[str, Any] = {"d_model": 192, "num_layers": 2, "num_heads": 6, "d_kv": 32, "d_ff": 512}
     frozen: Annotated[int, Field(ge=0)] | Literal["all"] = 0  # first layers, with the embeddings, that are not trained
     num_latents: int = Field(4, ge=1)
-    gist_latents: int = Field(0, ge=0)  # the first of them, which sum up the whole segment ("aligned" only)
+    gist_latents: int = Field(0, ge=0)  # the first of them, which say what the whole segment is about
     latent_dim: int = Field(64, ge=1)
     compressor: Literal["aligned", "perceiver", "pooled"] = "aligned"  # "pooled": a sentence vector, num_latents = 1
     states_per_latent: int = Field(8, ge=1)
@@ -117,7 +119,7 @@ class ConditionConfig(Config):
     """What conditions a training story, drawn per example: shares of those that the story has."""
 
     text_config: dict[str, Any] = {"d_model": 96, "num_layers": 2, "num_heads": 4, "d_kv": 24, "d_ff": 192}
-    embedding: Literal["segments", "random"] = "random"  # what it starts from; "segments": the segment encoder's
+    embedding: Literal["segments", "random"] = "random"  # "segments": starts from the segment encoder's
     max_tokens: int = Field(32, ge=2)
     title: float = Field(0.5, ge=0)
     keywords: float = Field(0.25, ge=0)
@@ -154,7 +156,7 @@ class DiffusionConfig(Config):
     condition: ConditionConfig = ConditionConfig()
     denoiser: DenoiserConfig = DenoiserConfig()
     levels: LevelConfig = LevelConfig()
-    self_conditioning: float = Field(0.5, ge=0, le=1)  # share of examples that see an earlier estimate
+    self_conditioning: float = Field(0.5, ge=0, le=1)  # share of examples that see an earlier estimate; 0: none ever
     detail_weight: float = Field(1.0, gt=0)  # of the latents that are no gist latents, over that of those which are
     count_weight: float = Field(0.05, ge=0)
     ema_decay: float = Field(0.999, ge=0, lt=1)
@@ -170,6 +172,7 @@ class AdaptationConfig(Config):
     min_level: float = Field(0.05, ge=0, le=1)
     max_level: float = Field(0.6, ge=0, le=1)  # the higher, the less the decoder trusts its latents
     denoising_steps: int = Field(8, ge=1)  # of the sampler, counted from pure noise
+    decoder_level: float = Field(0.85, ge=0, le=1)  # what the decoder is told by default; see `StoryPipeline`
     noise: NoiseConfig = NoiseConfig()
     context_dropout: float = Field(0.3, ge=0, le=1)
     loop: LoopConfig = LoopConfig(batch_documents=52, learning_rate=4e-4, warmup_steps=50)

@@ -100,6 +100,8 @@ class SegmentDecoder(ModelMixin, ConfigMixin):
         self.hidden_size = config.d_model
         self.transformer = T5Stack(config)
         self.expand = nn.Linear(latent_dim, states_per_latent * config.d_model)
+        gist_states = gist_latents * states_per_latent * config.d_model
+        self.expand_gist = nn.Linear(gist_latents * latent_dim, gist_states) if gist_latents else None
         self.own_position = nn.Parameter(torch.randn(num_latents * states_per_latent, config.d_model) * 0.5)
         self.context = nn.Linear(latent_dim, config.d_model)
         self.context_latents = gist_latents or num_latents
@@ -137,7 +139,12 @@ class SegmentDecoder(ModelMixin, ConfigMixin):
         levels = torch.as_tensor(level, dtype=latents.dtype, device=latents.device)
         levels = (levels.unsqueeze(-1) if levels.dim() == 1 else levels).expand(latents.shape[:2])
         shown = latents.masked_fill((levels >= 1).unsqueeze(-1), 0.0)
-        own = self.expand(shown).reshape(latents.shape[0], -1, self.hidden_size) + self.own_position
+        gist, rest = shown.tensor_split([self.config.gist_latents], dim=1)
+        own = self.expand(rest).reshape(latents.shape[0], -1, self.hidden_size)
+        if self.expand_gist is not None:
+            whole = self.expand_gist(gist.flatten(1)).reshape(latents.shape[0], -1, self.hidden_size)
+            own = torch.cat([whole, own], dim=1)
+        own = own + self.own_position
         own = own + self.level(levels.unsqueeze(-1)).repeat_interleave(self.config.states_per_latent, dim=1)
         mask = torch.ones(own.shape[:2], dtype=torch.bool, device=own.device)
         if around is None or around_mask is None or self.config.context_window == 0:

@@ -53,6 +53,7 @@ class SegmentDenoiser(ModelMixin, ConfigMixin):
         prediction: what the network itself outputs, "sample" (clean latents) or "velocity".
         max_count: largest number of segments the count head knows.
         dropout: dropout in the blocks.
+        self_conditioning: whether the network reads an earlier estimate of the clean latents (arXiv 2208.04202).
         encoder_fingerprint: `SegmentEncoder.fingerprint()` of the latents it was trained on.
 
     Raises:
@@ -75,6 +76,7 @@ class SegmentDenoiser(ModelMixin, ConfigMixin):
         max_count: int = 12,
         dropout: float = 0.0,
         encoder_fingerprint: str = "",
+        self_conditioning: bool = True,
     ) -> None:
         super().__init__()
         if prediction not in ("sample", "velocity"):
@@ -84,7 +86,7 @@ class SegmentDenoiser(ModelMixin, ConfigMixin):
             raise ValueError(f"latents_per_token is {per_token}; it must divide num_latents, {num_latents}")
         self.tokens_per_segment = num_latents // per_token
         token_dim = latent_dim * per_token
-        self.input = nn.Linear(2 * token_dim, width)
+        self.input = nn.Linear((1 + self_conditioning) * token_dim, width)
         self.slot = nn.Parameter(torch.randn(self.tokens_per_segment, width) * 0.02)
         self.before = nn.Embedding(len(DISTANCE_BUCKETS), width)
         self.after = nn.Embedding(len(DISTANCE_BUCKETS), width)
@@ -134,7 +136,8 @@ class SegmentDenoiser(ModelMixin, ConfigMixin):
             after: (B, S) int, segments of the text after each one.
             condition_keys: from `condition_keys`.
             condition_mask: (B, C), True where a condition state exists.
-            self_condition: (B, S, K, D), an earlier estimate of the clean latents (arXiv 2208.04202), or None.
+            self_condition: (B, S, K, D), an earlier estimate of the clean latents, or None; ignored by a network
+                without self-conditioning.
 
         Returns:
             (B, S, K, D) clean latents; given ones come back as they are.
@@ -142,10 +145,12 @@ class SegmentDenoiser(ModelMixin, ConfigMixin):
         num_documents, num_segments = segment_mask.shape
         per_segment = self.tokens_per_segment
         given = clean_mask[..., None, None]
-        if self_condition is None:
-            self_condition = torch.zeros_like(latents)
-        both = torch.stack([latents, self_condition.masked_fill(given, 0.0)], dim=3)  # (B, S, K, 2, D)
-        tokens = both.reshape(num_documents, num_segments, per_segment, -1)
+        inputs = latents
+        if self.config.self_conditioning:
+            if self_condition is None:
+                self_condition = torch.zeros_like(latents)
+            inputs = torch.stack([latents, self_condition.masked_fill(given, 0.0)], dim=3)  # (B, S, K, 2, D)
+        tokens = inputs.reshape(num_documents, num_segments, per_segment, -1)
         place = self.before(distance_bucket(before)) + self.after(distance_bucket(after))
         x = self.input(tokens) + self.slot + place.unsqueeze(2)
         x = x.flatten(1, 2)  # (B, S * tokens, H)

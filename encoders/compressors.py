@@ -1,6 +1,6 @@
 """Token states of a segment -> K fixed latents.
 
-N segments, T tokens, H hidden width, K latents per segment, G of them gist latents, D latent width.
+N segments, T tokens, H hidden width, K latents per segment, D latent width.
 """
 
 import torch
@@ -11,11 +11,10 @@ POOLING_MODES = ("mean", "cls", "max")
 
 
 class AlignedPooling(nn.Module):
-    """Position-aligned pooling: each latent summarises its share of the segment, the gist latents all of it.
+    """Position-aligned pooling: latent k summarises the k-th K-th of the segment.
 
-    The T token states are resampled (linear interpolation) to (K - G) * E states; each group of E is projected to one
-    slot. Order survives without being learned, so copying is learned fast. Before these slots come those of the G gist
-    latents, which attend to all token states by learned queries. One attention layer mixes the slots.
+    The T token states are resampled (linear interpolation) to K * E states; each group of E is projected to one
+    slot, one attention layer mixes the slots. Order survives without being learned, so copying is learned fast.
 
     Args:
         hidden_size: H.
@@ -24,7 +23,6 @@ class AlignedPooling(nn.Module):
         num_heads: attention heads of the mixing layer.
         states_per_latent: E, interpolated token states per latent.
         dropout: dropout of the mixing layer.
-        gist_latents: G, below K.
     """
 
     def __init__(
@@ -35,13 +33,10 @@ class AlignedPooling(nn.Module):
         num_heads: int,
         states_per_latent: int,
         dropout: float,
-        gist_latents: int = 0,
     ) -> None:
         super().__init__()
-        self.num_aligned = num_latents - gist_latents
+        self.num_latents = num_latents
         self.states_per_latent = states_per_latent
-        self.query = nn.Parameter(torch.randn(gist_latents, hidden_size) * 0.02) if gist_latents else None
-        self.gist = nn.MultiheadAttention(hidden_size, num_heads, dropout, batch_first=True) if gist_latents else None
         narrow = max(hidden_size // 4, 8)
         self.narrow = nn.Linear(hidden_size, narrow)
         self.gather = nn.Linear(narrow * states_per_latent, hidden_size)
@@ -59,7 +54,7 @@ class AlignedPooling(nn.Module):
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
         """(N, T, H) states and (N, T) mask -> (N, K, D)."""
-        num_points = self.num_aligned * self.states_per_latent
+        num_points = self.num_latents * self.states_per_latent
         narrow = self.narrow(states)
         last = mask.sum(dim=1, keepdim=True).clamp_min(1).to(narrow.dtype) - 1  # index of the last token
         position = torch.linspace(0, 1, num_points, device=states.device, dtype=narrow.dtype) * last  # (N, K*E)
@@ -71,12 +66,8 @@ class AlignedPooling(nn.Module):
             return narrow.gather(1, index.unsqueeze(-1).expand(-1, -1, narrow.shape[-1]))
 
         points = at(low) * (1 - share) + at(high) * share
-        slots = self.gather(points.reshape(points.shape[0], self.num_aligned, -1))
-        if self.gist is not None and self.query is not None:
-            query = self.query.expand(states.shape[0], -1, -1)
-            whole, _ = self.gist(query, states, states, key_padding_mask=~mask.bool(), need_weights=False)
-            slots = torch.cat([whole, slots], dim=1)
-        return self.out(self.mix(slots + self.slot))
+        slots = self.gather(points.reshape(points.shape[0], self.num_latents, -1)) + self.slot
+        return self.out(self.mix(slots))
 
 
 class PerceiverPooling(nn.Module):

@@ -16,6 +16,7 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor
 
 from .compressors import AlignedPooling, PerceiverPooling, SentencePooling
+from .gist import GistPooling
 from .text_encoders import KEPT_POSITIONS, build_text_encoder, dropout_options, load_text_encoder
 from .text_encoders import text_config as make_text_config
 
@@ -41,12 +42,11 @@ class SegmentEncoder(ModelMixin, ConfigMixin):
             that dead channels are not blown up by normalisation.
         start_token_id: put before each segment, as BERT and BART have it; None: nothing is.
         pooling_mode, unit_length: of "pooled"; see `SentencePooling`.
-        gist_latents: G, the first of the K latents, which sum up the whole segment ("aligned" only).
+        gist_latents: G, the first of the K latents, which say what the whole segment is about.
 
     Raises:
-        ValueError: unknown `text_config["model_type"]` or `compressor`, "pooled" with K other than 1, gist
-            latents of another compressor than "aligned" or not fewer than K, or `max_tokens` beyond the positions of
-            the text encoder.
+        ValueError: unknown `text_config["model_type"]` or `compressor`, "pooled" with K other than 1, not fewer
+            gist latents than K, or `max_tokens` beyond the positions of the text encoder.
     """
 
     @register_to_config
@@ -66,8 +66,6 @@ class SegmentEncoder(ModelMixin, ConfigMixin):
         gist_latents: int = 0,
     ) -> None:
         super().__init__()
-        if gist_latents and compressor != "aligned":
-            raise ValueError(f"gist_latents is {gist_latents}; the compressor {compressor!r} has none: it must be 0")
         if not 0 <= gist_latents < num_latents:
             raise ValueError(
                 f"gist_latents is {gist_latents}; it must be at least 0 and below num_latents, {num_latents}"
@@ -82,10 +80,13 @@ class SegmentEncoder(ModelMixin, ConfigMixin):
         self.text_encoder: Any = build_text_encoder(config)
         dropout = next(iter(dropout_options(config, 0.0)), None)
         rate = getattr(config, dropout) if dropout else 0.0
-        shape = (config.hidden_size, num_latents, latent_dim, config.num_attention_heads)
+        shape = (config.hidden_size, num_latents - gist_latents, latent_dim, config.num_attention_heads)
+        self.gist: GistPooling | None = None
+        if gist_latents:
+            self.gist = GistPooling(config.vocab_size, config.hidden_size, gist_latents, latent_dim)
         self.pooling: AlignedPooling | PerceiverPooling | SentencePooling
         if compressor == "aligned":
-            self.pooling = AlignedPooling(*shape, states_per_latent, rate, gist_latents)
+            self.pooling = AlignedPooling(*shape, states_per_latent, rate)
         elif compressor == "perceiver":
             self.pooling = PerceiverPooling(*shape, num_compressor_layers, rate)
         elif compressor == "pooled":
@@ -119,7 +120,7 @@ class SegmentEncoder(ModelMixin, ConfigMixin):
         return encoder
 
     def forward(self, input_ids: Tensor, mask: Tensor) -> Tensor:
-        """(N, T) token ids and mask -> raw latents (N, K, D).
+        """(N, T) token ids and mask -> raw latents (N, K, D), the gist latents first.
 
         Each latent has unit variance over its width; a "pooled" one is the sentence vector as it is.
         """
@@ -130,7 +131,8 @@ class SegmentEncoder(ModelMixin, ConfigMixin):
         latents = self.pooling(states, mask)
         if self.config.compressor == "pooled":
             return latents
-        return F.layer_norm(latents, latents.shape[-1:])
+        latents = F.layer_norm(latents, latents.shape[-1:])
+        return latents if self.gist is None else torch.cat([self.gist(input_ids, states, mask), latents], dim=1)
 
     def encode(self, input_ids: Tensor, mask: Tensor) -> Tensor:
         """(N, T) token ids and mask -> normalised latents (N, K, D)."""

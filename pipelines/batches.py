@@ -148,10 +148,34 @@ def triple_rows(corpus: PreparedCorpus, indices: np.ndarray) -> tuple[Tensor, Te
     return torch.stack([ids for ids, _ in padded]), torch.stack([mask for _, mask in padded]), has_negative
 
 
+def distinct_triples(corpus: PreparedCorpus, indices: np.ndarray) -> np.ndarray:
+    """The triples whose anchor and positive no earlier one has as either: in a batch they would be false negatives."""
+    seen: set[bytes] = set()
+    kept = []
+    for index in indices:
+        texts = {column[int(index)].tobytes() for column in (corpus.anchors, corpus.positives)}
+        if seen.isdisjoint(texts):
+            kept.append(index)
+            seen |= texts
+    return np.array(kept)
+
+
 def segment_batch(
-    corpus: PreparedCorpus, windows: list[tuple[int, int, int]], num_pairs: int, rng: np.random.Generator
+    corpus: PreparedCorpus,
+    windows: list[tuple[int, int, int]],
+    num_pairs: int,
+    rng: np.random.Generator,
+    paraphrase_share: float = 0.0,
 ) -> SegmentBatch:
-    """Tensors of document windows and `num_pairs` contrastive triples of like length (0 = none)."""
+    """Tensors of document windows and contrastive triples of like length, all different.
+
+    Args:
+        corpus: to draw from.
+        windows: (document, first segment, number of segments) of each row.
+        num_pairs: P, or the number of different triples where the corpus has fewer; 0 = none.
+        rng: decides which triples.
+        paraphrase_share: share of the triples that are drawn from the data's paraphrases, where there are any.
+    """
     rows = [
         corpus.segments[int(segment)]
         for document, first, size in windows
@@ -161,8 +185,12 @@ def segment_batch(
     batch = SegmentBatch(tokens, token_mask, window_mask(windows))
     if num_pairs and len(corpus.anchors):
         # neighbours in a list sorted by length: in-batch negatives that length alone cannot tell apart
-        pool = rng.integers(0, len(corpus.anchors), size=8 * num_pairs)
+        size, given, count = 8 * num_pairs, corpus.num_paraphrases, len(corpus.anchors)
+        real = min(given, round(size * paraphrase_share) if given < count else size)
+        made = min(count - given, size - real)
+        drawn = [rng.choice(given, real, replace=False), given + rng.choice(count - given, made, replace=False)]
+        pool = distinct_triples(corpus, rng.permutation(np.concatenate(drawn)))
         pool = pool[np.argsort(corpus.anchors.lengths[pool], kind="stable")]
-        start = int(rng.integers(0, len(pool) - num_pairs + 1))
+        start = int(rng.integers(0, max(0, len(pool) - num_pairs) + 1))
         batch.triples, batch.triple_mask, batch.has_negative = triple_rows(corpus, pool[start : start + num_pairs])
     return batch

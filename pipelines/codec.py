@@ -29,6 +29,10 @@ class Decoded:
 class Codec(Protocol):
     """A representation as its measures see it; the tests have toy ones."""
 
+    @property
+    def gist_latents(self) -> int:
+        """How many latents, the first ones, sum up their segment; 0: no latent is told apart."""
+
     def fits(self, texts: Sequence[str]) -> list[bool]:
         """Which texts can be encoded."""
 
@@ -49,6 +53,10 @@ class ModelCodec:
     encoder: SegmentEncoder
     decoder: SegmentDecoder
     tokenizer: PreTrainedTokenizerFast
+
+    @property
+    def gist_latents(self) -> int:
+        return self.encoder.config.gist_latents
 
     def fits(self, texts: Sequence[str]) -> list[bool]:
         limit = min(self.encoder.config.max_tokens, self.decoder.config.max_tokens)

@@ -51,7 +51,7 @@ class DiffusionObjective(nn.Module):
             batch.before,
             batch.after,
         )
-        earlier = self.earlier_estimate(inputs, condition, condition_mask)
+        earlier = self.earlier_estimate(inputs, condition, condition_mask) if config.self_conditioning else None
         estimate = self.denoiser(*inputs, keys, condition_mask, earlier)
         wanted = batch.segment_mask & ~clean_mask
         per_latent = denoising_loss(estimate, batch.latents, level, wanted, levels.min_variance)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from torch import Tensor
 
-from .latent_store import LatentIndex, open_store, write_latents
+from .latent_store import INDEX, SHARDS, LatentIndex, open_store, write_latents
 from .latents import BATCHES_AHEAD, RepresentationPipeline
 from .reconstruct import fitting_pieces, read_lines
+from .runs import locked
 from .tokenization import segment_tokens
 
 Segmenter = Callable[[str], Sequence[object]]
@@ -71,14 +72,14 @@ def encode_corpus(
         show: told the segments of every batch, and first those that were there.
 
     Raises:
-        ValueError: the file is empty or no text, or `folder` holds another encoding.
+        ValueError: the file is empty or no text, or `folder` holds another encoding or is being written to.
     """
     with corpus.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     num_latents, latent_dim = pipeline.encoder.latent_mean.shape
     new = LatentIndex(pipeline.encoder.fingerprint(), num_latents, latent_dim, dtype, shard_segments, by, digest)
     ahead = BATCHES_AHEAD * batch_size
-    with corpus.open("rb") as stream:
+    with locked(folder, INDEX, SHARDS), corpus.open("rb") as stream:
         lines = check_lines(read_lines(stream, str(corpus)), str(corpus))
         if not any(line.strip() for line in lines):
             raise ValueError(f"{corpus} holds no text")

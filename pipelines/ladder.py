@@ -20,7 +20,7 @@ from ..diffusion import sample
 from ..encoders.latents import add_noise, noise_level
 from .corpus import Document
 from .rendering import encode_texts, render
-from .story import DECODER_LEVEL, MAX_SEGMENTS, StoryPipeline, told_levels
+from .story import MAX_SEGMENTS, StoryPipeline, told_levels
 from .tokenization import condition_tokens, pad_tokens, segment_tokens
 
 LATENT_NOISE = (0.1, 0.3, 0.5)
@@ -156,7 +156,7 @@ def latent_rungs(
         for level in START_LEVELS:
             titles = [document.title for document in batch]
             grid = denoise(pipeline, titles, latents, mask, noise, level, num_inference_steps)
-            told = told_levels(pipeline.decoder, latents.new_full(mask.shape, level), DECODER_LEVEL)
+            told = told_levels(pipeline.decoder, latents.new_full(mask.shape, level), pipeline.config.decoder_level)
             grids[f"denoised from {level:g}"] = (grid, told)
         for name, (grid, level) in grids.items():
             rung = rungs.setdefault(name, Rung(name, [], []))

@@ -18,6 +18,7 @@ from torch import Tensor
 from .checkpoints import write_json
 
 INDEX = "index.json"
+SHARDS = "latents-*.safetensors"
 
 
 @dataclass
@@ -77,7 +78,8 @@ def open_store(folder: Path, new: LatentIndex) -> LatentIndex:
         ValueError: `folder` holds something else, an encoding with other options, or a damaged shard.
     """
     if not (folder / INDEX).exists():
-        foreign = [path.name for path in folder.iterdir() if path.suffix != ".tmp"] if folder.is_dir() else []
+        own = (".tmp", ".lock")
+        foreign = [path.name for path in folder.iterdir() if path.suffix not in own] if folder.is_dir() else []
         if foreign:
             raise ValueError(
                 f"{folder} is not empty and holds no latents (it has {sorted(foreign)[0]}); use another --out"

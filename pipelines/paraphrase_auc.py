@@ -21,6 +21,7 @@ from .codec import Codec
 
 Pair = tuple[str, str]
 RESAMPLES = 1000
+MIN_INTERVAL = 10  # resamples of fewer pairs often agree, and say nothing of how sure the value is
 SAME_SCORE = 4  # of 0 .. 5 in graded pairs
 
 HARD_NEGATIVES: dict[str, tuple[Rule, ...]] = {
@@ -91,14 +92,17 @@ def hard_negative(text: str, kind: str, rng: random.Random) -> str | None:
 
 
 def paraphrase_auc(codec: Codec, sets: Mapping[str, Sequence[Pair]], seed: int) -> list[dict[str, Any]]:
-    """AUC of `similarity` on normalised latents: paraphrase pairs against every kind of negative, for every set.
+    """AUC of `similarity` on normalised gist latents: paraphrase pairs against every kind of negative, for every set.
+
+    A model without a gist is compared on all its latents.
 
     Against random texts it detects latents that do not encode meaning (0.5); against texts of like length, latents
     that encode little but length; against hard negatives, latents that encode the words and not what they say (below
     0.5 where one changed word moves less than a paraphrase does).
 
     Returns:
-        A row per set and kind of negative: pairs, AUC and its 95% bootstrap interval; None where fewer than two pairs.
+        A row per set and kind of negative: pairs, AUC (None where fewer than two pairs) and its 95% bootstrap interval
+        (None where fewer than ten).
     """
     rows = []
     for name, given in sets.items():
@@ -107,7 +111,7 @@ def paraphrase_auc(codec: Codec, sets: Mapping[str, Sequence[Pair]], seed: int) 
         if len(pairs) < 2:
             rows.append({"pairs_of": name, "negatives": "random", "pairs": len(pairs), "auc": None, "interval": None})
             continue
-        left, right = (codec.encode(texts) for texts in zip(*pairs, strict=True))
+        left, right = (gist(codec, texts) for texts in zip(*pairs, strict=True))
         positive = paired_similarity(left, right)
         for kind, (chosen, other) in negatives(codec, pairs, right, rng).items():
             row: dict[str, Any] = {"pairs_of": name, "negatives": kind, "pairs": len(chosen)}
@@ -115,8 +119,14 @@ def paraphrase_auc(codec: Codec, sets: Mapping[str, Sequence[Pair]], seed: int) 
                 rows.append({**row, "auc": None, "interval": None})
                 continue
             scores = positive[chosen].cpu().numpy(), paired_similarity(left[chosen], other).cpu().numpy()
-            rows.append({**row, "auc": auc(*scores), "interval": bootstrap_interval(*scores, seed)})
+            interval = bootstrap_interval(*scores, seed) if len(chosen) >= MIN_INTERVAL else None
+            rows.append({**row, "auc": auc(*scores), "interval": interval})
     return rows
+
+
+def gist(codec: Codec, texts: Sequence[str]) -> Tensor:
+    """What N texts are compared by: their gist latents (N, G, D), all latents where the model has none."""
+    return codec.encode(texts)[:, : codec.gist_latents or None]
 
 
 def fitting_pairs(codec: Codec, pairs: Sequence[Pair]) -> list[Pair]:
@@ -144,7 +154,7 @@ def negatives(
         }
         fits = codec.fits(list(texts.values()))
         texts = {index: text for (index, text), fit in zip(texts.items(), fits, strict=True) if fit}
-        found[kind] = list(texts), codec.encode(list(texts.values())) if texts else right[:0]
+        found[kind] = list(texts), gist(codec, list(texts.values())) if texts else right[:0]
     return found
 
 

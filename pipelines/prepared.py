@@ -59,6 +59,7 @@ class PreparedCorpus:
         positives: one row per pair: a segment that means the same as its anchor.
         negatives: a hard negative per pair (empty where no rule applied).
         anchors: one row per pair: the anchor's tokens.
+        num_paraphrases: how many of the pairs, the first ones, are paraphrases of the data; rules made the others.
     """
 
     segments: Ragged
@@ -69,14 +70,16 @@ class PreparedCorpus:
     anchors: Ragged
     positives: Ragged
     negatives: Ragged
+    num_paraphrases: int = 0
 
     def save(self, folder: Path) -> None:
         """Write `folder/prepared.safetensors` whole or not at all."""
         folder.mkdir(parents=True, exist_ok=True)
-        arrays = {}
+        arrays = {"num_paraphrases": np.array([self.num_paraphrases])}
         for name, ragged in vars(self).items():
-            arrays[name] = ragged.flat
-            arrays[f"{name}_offsets"] = ragged.offsets
+            if isinstance(ragged, Ragged):
+                arrays[name] = ragged.flat
+                arrays[f"{name}_offsets"] = ragged.offsets
         temporary = folder / (FILE + ".tmp")
         save_file(arrays, temporary)
         os.replace(temporary, folder / FILE)
@@ -90,8 +93,11 @@ class PreparedCorpus:
         """
         try:
             arrays = load_file(folder / FILE)
-            return cls(**{name: Ragged(arrays[name], arrays[f"{name}_offsets"]) for name in cls.__annotations__})
-        except (SafetensorError, KeyError) as error:
+            count = arrays.pop("num_paraphrases", np.zeros(1))[0]
+            names = [name for name in arrays if not name.endswith("_offsets")]
+            ragged = {name: Ragged(arrays[name], arrays[f"{name}_offsets"]) for name in names}
+            return cls(**ragged, num_paraphrases=int(count))
+        except (SafetensorError, KeyError, TypeError) as error:
             raise ValueError(f"{folder / FILE} is damaged ({error}); delete the folder and prepare again") from None
 
 
@@ -129,6 +135,7 @@ def prepare(
     keywords: list[str] = []
     document_keywords: list[list[int]] = []
     pairs: list[tuple[str, str]] = list(paraphrases)
+    num_given = len(pairs)
     texts_of: list[tuple[str, ...]] = []
     for document in documents:
         tokens = segment_tokens(tokenizer, document.segments)
@@ -168,4 +175,5 @@ def prepare(
         anchors=Ragged.of([pair_tokens[0][index] for index in fits]),
         positives=Ragged.of([pair_tokens[1][index] for index in fits]),
         negatives=Ragged.of([hard[index] for index in fits]),
+        num_paraphrases=sum(index < num_given for index in fits),
     )

@@ -30,7 +30,7 @@ td.text { min-width: 9rem; }
 {% macro table(rows, texts=false) %}
 <div class="wide"><table>
 <tr>{% for name in rows | columns %}<th{% if name is numeric(rows) %} class="n"{% endif %}>
-{{- name | replace("_", " ") }}</th>{% endfor %}</tr>
+{{- name | label }}</th>{% endfor %}</tr>
 {% for row in rows %}<tr>{% for name in rows | columns %}
 <td{% if name is numeric(rows) %} class="n"{% elif texts %} class="text"{% endif %}>{{ row.get(name) | cell }}</td>
 {%- endfor %}</tr>
@@ -43,11 +43,13 @@ td.text { min-width: 9rem; }
 <p class="note">Model {{ numbers.settings.model }}, data {{ numbers.settings.data }}:
 {{ numbers.settings.segments }} held-out segments measured, {{ numbers.settings.reference_segments }} others as
 reference, {{ numbers.settings.left_out }} too long for the model. Seed {{ numbers.settings.seed }}.
-All texts are decoded free-running, each segment on its own.</p>
+All texts are decoded free-running, each segment on its own. BLEU and chrF run from 0 to 100, shares and AUC from 0 to
+1; log-probabilities are in nats.</p>
 {{ table(headlines) }}
 
 <h2>Reconstruction</h2>
-<p>What the latents keep of the wording. A fall with length says that they are too few for long segments.</p>
+<p>What the latents keep of the wording: <em>exact</em> is the share that came back as it was, <em>ended</em> the share
+that came to an end by itself. A fall with length says that the latents are too few for long segments.</p>
 {{ table(reconstruction) }}
 {{ picture("length", "BLEU, chrF and exact share by segment length") }}
 {% if numbers.reconstruction.errors %}
@@ -56,9 +58,9 @@ All texts are decoded free-running, each segment on its own.</p>
 {% endif %}
 
 <h2>Robustness</h2>
-<p>Latents are moved by a share of their norm and decoded. Random directions show what a denoiser's errors do;
-worst-case directions (gradient ascent on the decoder's loss) show thin walls between segments that random noise does
-not find.</p>
+<p>Latents are moved by a share of their norm and decoded; the decoder is told how far. Random directions show what a
+denoiser's errors do; worst-case directions (gradient ascent on the decoder's loss) show thin walls between segments
+that random noise does not find.</p>
 {{ picture("robustness", "BLEU and exact share against noise") }}
 {{ table(numbers.robustness) }}
 
@@ -70,29 +72,49 @@ keep the meaning should stay well below those that change it.</p>
 <h2>Distributional smoothness</h2>
 <p>Decodings between two segments. Holes in the space show as decodings that are not well formed (no end, empty, or
 looping) or that read like shuffled words (log-probability per word under trigrams of other held-out text). <em>On
-path</em> is the share whose own latents are nearer to the point than to either end; <em>drift</em> is their distance
-from the point, 1 being the distance of the ends.</p>
+path</em> is the share whose own latents are nearer to the point than to either end: at 0.25 and 0.75 it is low where
+the decoder gives the nearer end. <em>Drift</em> is their distance from the point, 1 being the distance of the ends.
+<em>Human</em> are the ends themselves.</p>
 {{ table(numbers.smoothness.distributional) }}
 {{ table(numbers.smoothness.interpolations, true) }}
 
 <h2>Paraphrases</h2>
-<p>Share of cases in which a paraphrase is more similar than a negative, on the latents that are diffused. Hard
-negatives change one thing by rule, so few words differ: below 0.5, wording outweighs meaning.</p>
+<p>AUC: how often a paraphrase is more similar to its text than a negative is, by the cosine of their gist latents, or
+of all latents of a model without a gist. Pairs of <em>rules</em> are rewrites of the measured segments, the others
+come from the files given. Negatives are other texts, texts of like length, or the text itself with one thing changed
+by rule: there few words differ, and below 0.5 wording outweighs meaning. Few pairs say little; under ten there is no
+interval.</p>
 {{ picture("paraphrases", "AUC by set of pairs and kind of negative") }}
 {{ table(paraphrases) }}
 
 <h2>Latents</h2>
 <p>Effective rank {{ numbers.latents.effective_rank | cell }} of {{ numbers.latents.slots * numbers.latents.width }}
-({{ numbers.latents.slots }} slots of {{ numbers.latents.width }}), over {{ numbers.latents.segments }} segments.</p>
+({{ numbers.latents.slots }} slots of {{ numbers.latents.width }}), over {{ numbers.latents.segments }} segments.
+{% if numbers.latents.segments < 10 * numbers.latents.slots * numbers.latents.width %}
+Fewer than ten segments for each channel: with more, the rank would come out higher.
+{% endif %}
+</p>
 {{ picture("spectrum", "Spectrum of the latents") }}
 {{ picture("channels", "Mean, standard deviation and kurtosis of every channel") }}
 {{ table(channels) }}
+{% if numbers.latents.slots > 1 %}
 <p>Share of each slot's variance that a linear map from the other slots explains:
-{% for value in numbers.latents.explained_by_other_slots %}{{ value | cell }}{{ ", " if not loop.last }}{% endfor %}</p>
+{% if none in numbers.latents.explained_by_other_slots %}
+not measured, too few segments.
+{% else %}
+{% for value in numbers.latents.explained_by_other_slots %}{{ value | cell }}{{ ", " if not loop.last }}{% endfor %}
+{% endif %}
+</p>
+{% endif %}
 
 <h2>Maps</h2>
-<p>Out-of-domain text should lie apart or at the rim, paraphrases near their source{% if path %}, and the denoising path
-should end among the segments in domain{% endif %}.</p>
+<p>Out-of-domain text should lie apart or at the rim, and joined dots, a text and its paraphrase, near each other.
+{% if path %}
+The denoising path of one sentence leads from the first estimate (○) to the last (★), which should lie among the
+segments in domain.
+{% endif %}
+Two directions show only the share of the variance that stands at their axes: what is near here may be far apart in the
+whole space, where the AUC above compares.</p>
 {{ picture("pca", "Principal components of the latents") }}
 {{ picture("umap", "UMAP of the latents") }}
 </body>
@@ -103,7 +125,7 @@ should end among the segments in domain{% endif %}.</p>
 def report_page(numbers: dict[str, Any], images: Mapping[str, bytes], path: bool) -> str:
     """The page: numbers as in `report.json`, PNG images by name (inlined), `path` where a denoising path is drawn."""
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"cell": cell, "columns": _columns}
+    environment.filters |= {"cell": cell, "columns": _columns, "label": _label}
     environment.tests["numeric"] = _numeric
     whole, summary = numbers["reconstruction"], numbers["latents"]["channels"]["summary"]
     paraphrases = [
@@ -131,6 +153,10 @@ def cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"
     return str(value)
+
+
+def _label(name: str) -> str:
+    return name.replace("_", " ").replace("bleu", "BLEU").replace("chrf", "chrF")
 
 
 def _columns(rows: list[dict[str, Any]]) -> list[str]:

@@ -51,7 +51,12 @@ class RepresentationObjective(nn.Module):
 
     batches_seen: Tensor
 
-    def __init__(self, encoder: SegmentEncoder, decoder: SegmentDecoder, config: RepresentationConfig) -> None:
+    def __init__(
+        self,
+        encoder: SegmentEncoder,
+        decoder: SegmentDecoder,
+        config: RepresentationConfig,
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder

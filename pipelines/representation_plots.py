@@ -48,10 +48,10 @@ def plots(report: Report, seed: int) -> dict[str, bytes]:
             "paraphrases": auc_figure(numbers["paraphrases"]),
             "spectrum": spectrum_figure(numbers["latents"]),
             "channels": channel_figure(numbers["latents"]["channels"]),
-            "pca": map_figure(report, *pca(torch.cat(list(report.groups.values())))),
+            "pca": map_figure("Principal components", report, *pca(torch.cat(list(report.groups.values())))),
         }
         if (umap := umap_map(report, seed)) is not None:
-            figures["umap"] = map_figure(report, umap, ("UMAP 1", "UMAP 2"))
+            figures["umap"] = map_figure("UMAP", report, umap, ("UMAP 1", "UMAP 2"))
         return {name: png(figure) for name, figure in figures.items()}
 
 
@@ -111,7 +111,10 @@ def length_figure(rows: list[dict[str, Any]]) -> Figure:
 
 
 def auc_figure(rows: list[dict[str, Any]]) -> Figure:
-    """AUC with its interval for every set of pairs and every kind of negative."""
+    """AUC with its interval and number of pairs for every set of pairs and every kind of negative.
+
+    Hollow where there are too few pairs for an interval.
+    """
     rows = [row for row in rows if row["auc"] is not None]
     names = list(dict.fromkeys(row["pairs_of"] for row in rows))
     kinds = list(dict.fromkeys(row["negatives"] for row in rows))
@@ -120,11 +123,15 @@ def auc_figure(rows: list[dict[str, Any]]) -> Figure:
         color, marker = (BLUE, ORANGE, GREEN, PURPLE, GREY)[number % 5], "os^Dv"[number % 5]
         own = [row for row in rows if row["pairs_of"] == name]
         places = [kinds.index(row["negatives"]) + (number - (len(names) - 1) / 2) * 0.7 / len(names) for row in own]
-        values = [row["auc"] for row in own]
-        errors = [[abs(row["auc"] - row["interval"][end]) for row in own] for end in (0, 1)]
-        axis.errorbar(values, places, xerr=errors, fmt=marker, color=color, capsize=3, markersize=5, label=name)
+        axis.plot([], [], marker, color=color, markersize=5, label=name)
+        for row, place in zip(own, places, strict=True):
+            filled, interval = (color, row["interval"]) if row["interval"] else ("white", [row["auc"]] * 2)
+            axis.plot(interval, [place] * 2, "-|", color=color)
+            axis.plot(row["auc"], place, marker, color=color, markersize=5, markerfacecolor=filled)
+            axis.text(1.04, place, row["pairs"], color=color, fontsize=8, va="center")
     axis.axvline(0.5, color=GREY, linestyle="--", linewidth=1)
-    axis.text(0.5, -0.62, " chance", color="#5A5A5A", fontsize=9, va="center")
+    for place, text in ((0.5, " chance"), (1.04, "pairs")):
+        axis.text(place, -0.62, text, color="#5A5A5A", fontsize=9, va="center")
     axis.set_yticks(range(len(kinds)), kinds)
     axis.set(title="Paraphrases against negatives", xlabel="AUC with 95% interval", xlim=(-0.02, 1.02))
     axis.set_ylim(len(kinds) - 0.5, -0.8)
@@ -163,26 +170,28 @@ def channel_figure(channels: dict[str, Any]) -> Figure:
     return figure
 
 
-def map_figure(report: Report, project: Map, labels: tuple[str, str]) -> Figure:
+def map_figure(title: str, report: Report, project: Map, labels: tuple[str, str]) -> Figure:
     """Segments of every group in two dimensions, some paraphrase pairs joined, and the denoising path."""
     figure, (axis,) = _axes(width=7.2, height=5.6)
     for name, color in GROUP_COLORS.items():
         if name in report.groups:
             points = project(report.groups[name])
-            axis.scatter(points[:, 0], points[:, 1], s=13, color=color, alpha=0.5, linewidths=0, label=name)
+            label = f"{name} (n = {len(points)})"
+            axis.scatter(points[:, 0], points[:, 1], s=13, color=color, alpha=0.5, linewidths=0, label=label)
     if len(report.pairs):
         ends = project(report.pairs.flatten(0, 1)).unflatten(0, (-1, 2))
         for number, pair in enumerate(ends):
-            label = "paraphrase pairs" if number == 0 else None
+            label = f"{len(ends)} paraphrase pairs" if number == 0 else None
             axis.plot(pair[:, 0], pair[:, 1], "-o", color="#1B4D3E", linewidth=1, markersize=3, label=label)
     if report.path is not None:
         steps = project(report.path)
-        axis.plot(steps[:, 0], steps[:, 1], "-o", color=ORANGE, markersize=3.5, label="denoising path")
+        axis.plot(steps[:, 0], steps[:, 1], "-o", color=ORANGE, markersize=3.5, label="denoising path, from ○ to ★")
+        axis.plot(*steps[0], "o", color=ORANGE, markersize=9, markerfacecolor="white")
         axis.plot(*steps[-1], "*", color=ORANGE, markersize=14, markeredgecolor="black")
         sentence = report.sentence if len(report.sentence) < 70 else report.sentence[:67] + "..."
         figure.supxlabel(f"★ {sentence}".replace("$", r"\$"), fontsize=9, color=ORANGE)
-    axis.set(title="Segments", xlabel=labels[0], ylabel=labels[1])
-    figure.legend(loc="outside upper right", ncols=5, fontsize=9, handletextpad=0.3, columnspacing=1)
+    axis.set(title=title, xlabel=labels[0], ylabel=labels[1])
+    figure.legend(loc="outside upper right", ncols=3, fontsize=9, handletextpad=0.3, columnspacing=1)
     return figure
 
 

@@ -190,7 +190,7 @@ def denoising_path(pipeline: StoryPipeline, title: str | None, seed: int) -> tup
 
 
 def headlines(numbers: dict[str, Any]) -> list[dict[str, Any]]:
-    """The numbers that a model is first judged by: a row each, with the value of a control where it has one."""
+    """The numbers that a model is first judged by: a row each, with what is better and a control where there is one."""
     whole = numbers["reconstruction"]["overall"]
     noisy = next(row for row in numbers["robustness"] if row["strength"] == 0.3)
     local = {row["edit"]: row["relative"] for row in numbers["smoothness"]["local"]}
@@ -198,24 +198,29 @@ def headlines(numbers: dict[str, Any]) -> list[dict[str, Any]]:
     human, salad, middle = between["human"], between["words shuffled"], between["at 0.5"]
     latents = numbers["latents"]
     rows = [
-        ("reconstruction, BLEU", whole["bleu"], None),
-        ("reconstruction, exact", whole["exact"], None),
-        ("BLEU at noise 0.3, random direction", noisy["random_bleu"], None),
-        ("BLEU at noise 0.3, worst direction", noisy["worst_bleu"], None),
-        ("relative distance, meaning kept", local["meaning kept"], "another segment: 1"),
-        ("relative distance, word inserted", local["word inserted"], "another segment: 1"),
-        ("half-way, well formed", middle["well_formed"], f"human: {human['well_formed']:.3g}"),
+        ("reconstruction, BLEU", whole["bleu"], "higher", None),
+        ("reconstruction, exact", whole["exact"], "higher", None),
+        ("BLEU at noise 0.3, random direction", noisy["random_bleu"], "higher", f"no noise: {whole['bleu']:.1f}"),
+        ("BLEU at noise 0.3, worst direction", noisy["worst_bleu"], "higher", f"no noise: {whole['bleu']:.1f}"),
+        ("relative distance, meaning kept", local["meaning kept"], "lower", "another segment: 1"),
+        ("relative distance, word inserted", local["word inserted"], "lower", "another segment: 1"),
+        ("decoded half-way, well formed", middle["well_formed"], "higher", f"human: {human['well_formed']:.3g}"),
         (
-            "half-way, log-probability per word",
+            "decoded half-way, log-probability per word",
             middle["log_probability"],
+            "higher",
             f"human: {human['log_probability']:.2f}, shuffled: {salad['log_probability']:.2f}",
         ),
-        ("half-way, on the path", middle["on_path"], None),
-        *((f"AUC, {row['pairs_of']}, {row['negatives']}", row["auc"], "chance: 0.5") for row in numbers["paraphrases"]),
-        ("effective rank", latents["effective_rank"], f"channels: {latents['slots'] * latents['width']}"),
-        ("dead channels", latents["channels"]["summary"]["dead"], None),
+        ("decoded half-way, on the path", middle["on_path"], "higher", None),
+        *(
+            (f"AUC, {row['pairs_of']}, {row['negatives']}", row["auc"], "higher", f"chance: 0.5 ({row['pairs']} pairs)")
+            for row in numbers["paraphrases"]
+            if row["auc"] is not None
+        ),
+        ("effective rank", latents["effective_rank"], None, f"channels: {latents['slots'] * latents['width']}"),
+        ("dead channels", latents["channels"]["summary"]["dead"], "lower", None),
     ]
-    return [{"measure": name, "value": value, "beside": beside} for name, value, beside in rows]
+    return [dict(zip(("measure", "value", "better", "control"), row, strict=True)) for row in rows]
 
 
 def check_folder(folder: Path) -> Path:

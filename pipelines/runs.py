@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ def open_run(folder: Path, config: BaseModel, **beside: str | None) -> None:
     """Make `folder` the folder of a run of `config`, or check that it already is.
 
     A run without a checkpoint has nothing to lose: its config is replaced, so that a command with a slip in it can be
-    given again.
+    given again. An option that is younger than the run has its default value there.
 
     Args:
         folder: made when absent.
@@ -37,7 +38,7 @@ def open_run(folder: Path, config: BaseModel, **beside: str | None) -> None:
     values = config.model_dump(mode="json") | {key: value for key, value in beside.items() if value is not None}
     file = folder / CONFIG
     if file.exists():
-        difference = first_difference(_read(file), values)
+        difference = first_difference(with_defaults(_read(file), type(config)()), values)
         if difference is None:
             return
         if latest_checkpoint(folder) is not None or is_finished(folder):
@@ -60,17 +61,19 @@ def open_run(folder: Path, config: BaseModel, **beside: str | None) -> None:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep a second command out of a run's folder; the processes of one `accelerate launch` share it.
+def locked(folder: Path, name: str = CONFIG, work: str = METRICS) -> Iterator[None]:
+    """Keep a second command out of a folder; the processes of one `accelerate launch` share it.
 
-    A command that fails before its first step takes away what it made there, the folder included; what was there
-    before stays.
+    A command that fails before there is any work to keep takes away what it made there, the folder included; what was
+    there before stays.
 
     Args:
         folder: made when absent.
+        name: of the file beside which the lock is.
+        work: pattern of the files, in the folder or one below, that are work to keep.
 
     Raises:
-        ValueError: another process trains there, or it is a file.
+        ValueError: another process is at work there, or it is a file.
     """
     _refuse_file(folder)
     if sys.platform == "win32" or os.environ.get("RANK", "0") != "0":
@@ -80,18 +83,18 @@ def locked(folder: Path) -> Iterator[None]:
 
     absent = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
-    lock = folder / f"{CONFIG}.lock"
+    lock = folder / f"{name}.lock"
     before = {lock.name} if lock.exists() else set()
     with lock.open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ValueError(f"another process is training in {folder}; wait for it, or use another --out") from None
+            raise ValueError(f"another process is at work in {folder}; wait for it, or use another --out") from None
         before |= {path.name for path in folder.iterdir() if path != lock}
         try:
             yield
         except Exception:
-            if not any((path / METRICS).exists() for path in (folder, *folder.iterdir())):
+            if not any(chain(folder.glob(work), folder.glob(f"*/{work}"))):
                 _remove([path for path in folder.iterdir() if path.name not in before], absent)
             raise
 
@@ -127,6 +130,18 @@ def progress_of(folder: Path) -> str:
         f"the last checkpoint is {checkpoint} (step {checkpoint.name.removeprefix(PREFIX)}); "
         "the same command resumes from it"
     )
+
+
+def with_defaults(stored: Any, default: BaseModel) -> Any:
+    """The `stored` values of a config, and those of `default` where a key is absent.
+
+    What is a plain mapping in the config, such as the options of a text model, stays as it was stored.
+    """
+    if not isinstance(stored, dict):
+        return stored
+    nested = {key: value for key, value in default if isinstance(value, BaseModel) and key in stored}
+    completed = {key: with_defaults(stored[key], value) for key, value in nested.items()}
+    return default.model_dump(mode="json") | stored | completed
 
 
 def first_difference(there: Any, here: Any, path: str = "") -> tuple[str, Any, Any] | None:

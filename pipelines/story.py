@@ -24,7 +24,7 @@ from .rendering import check_text, encode_texts, render
 from .tokenization import condition_tokens, pad_tokens
 
 MAX_SEGMENTS = 64
-DECODER_LEVEL = 0.85  # what the decoder is told of latents written from noise alone; docs/experiments.md
+DECODER_LEVEL = 0.85  # of models that say nothing else
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,7 @@ class StoryPipeline(DiffusionPipeline):
         decoder: latents -> text.
         scheduler: a diffusers scheduler (DDIM, DPM-Solver++, UniPC, flow matching).
         tokenizer: shared by all of them.
+        decoder_level: default of the argument of this name of a call; kept with the model.
 
     Raises:
         ValueError: the denoiser was trained on the latents of another encoder.
@@ -132,6 +133,7 @@ class StoryPipeline(DiffusionPipeline):
         decoder: SegmentDecoder,
         scheduler: Any,
         tokenizer: PreTrainedTokenizerFast,
+        decoder_level: float = DECODER_LEVEL,
     ) -> None:
         super().__init__()
         recorded = denoiser.config.encoder_fingerprint
@@ -149,6 +151,7 @@ class StoryPipeline(DiffusionPipeline):
             scheduler=scheduler,
             tokenizer=tokenizer,
         )
+        self.register_to_config(decoder_level=decoder_level)
         for module in (encoder, condition_encoder, denoiser, decoder):
             module.eval()
 
@@ -223,7 +226,7 @@ class StoryPipeline(DiffusionPipeline):
             temperature: of the decoder; 0 = its likeliest text.
             decoder_level: noise level in [0, 1] that the decoder takes the gist latents (all latents, of a model
                 without a gist) to have at most: the higher, the more it writes on its own, as a language model.
-                None = 0.85.
+                None: the model's own.
             seed: of the first story.
             batch_size: stories written at once.
             callback_on_step_end: called with the step and the current clean latents (B, S, K, D).
@@ -231,7 +234,7 @@ class StoryPipeline(DiffusionPipeline):
         Raises:
             ValueError: an argument is out of range, or nothing is left to write.
         """
-        decoder_level = DECODER_LEVEL if decoder_level is None else decoder_level
+        decoder_level = self.config.decoder_level if decoder_level is None else decoder_level
         for value, name, low, high in [
             (num_stories, "num_stories", 1, 100_000),
             (num_inference_steps, "num_inference_steps", 1, 1000),

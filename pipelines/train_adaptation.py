@@ -86,6 +86,7 @@ def train_adaptation(
         **{f"before_{name}": value for name, value in before.items()},
         **{f"after_{name}": value for name, value in after.items()},
     }
+    pipeline.register_to_config(decoder_level=config.decoder_level)
     if accelerator.is_main_process:
         save_pipeline(pipeline, folder / "model")
         write_json(folder / "result.json", {"metrics": metrics, "config": config.model_dump(mode="json")})

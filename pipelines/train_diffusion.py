@@ -54,6 +54,7 @@ def build(
         latent_dim=encoder.config.latent_dim,
         condition_dim=condition_encoder.text_encoder.config.d_model,
         max_count=config.data.max_segments,
+        self_conditioning=config.self_conditioning > 0,
         encoder_fingerprint=encoder.fingerprint(),
     )
     return denoiser, condition_encoder
@@ -61,11 +62,13 @@ def build(
 
 @torch.no_grad()
 def start_from_embedding(condition_encoder: ConditionEncoder, encoder: SegmentEncoder) -> None:
-    """Start the condition's token embedding from the segment encoder's: its widest directions, at unit variance.
+    """Start the condition's token embedding from what the segment encoder knows of words, at unit variance.
 
-    Words that the representation stage found alike then condition alike from the first step on.
+    These are the topic vectors of its gist, or without a gist its token embedding, in their widest directions. Words
+    that it found alike then condition alike from the first step on.
     """
-    source = encoder.text_encoder.get_input_embeddings().weight.float()
+    known = encoder.text_encoder.get_input_embeddings().weight if encoder.gist is None else encoder.gist.topics
+    source = known.float()
     target = condition_encoder.text_encoder.get_input_embeddings().weight
     centred = source - source.mean(0)
     _, _, directions = torch.linalg.svd(centred, full_matrices=False)

@@ -26,6 +26,7 @@ from .loading import load_representation
 from .prepared import PreparedCorpus
 from .pretrained import fix_parts, run_tokenizer, start_token_id
 from .representation import RepresentationObjective, encode_chunks
+from .topics import learn_topics
 from .training import fit
 
 VALIDATION_SEGMENTS = 250
@@ -278,13 +279,17 @@ def train_representation(
         data = load_data(config.data, folder, run_tokenizer(config))
         encoder, decoder = build(config, data.tokenizer)
     config = fix_parts(encoder, config)
+    if encoder.gist is not None and not encoder.gist.topics.any():
+        size = encoder.gist.topics.shape[1]
+        encoder.gist.topics.copy_(learn_topics(data.train, len(data.tokenizer), size, config.loop.seed))
+        fix_statistics(encoder, data.train, config.loop.seed)
     objective = RepresentationObjective(encoder, decoder, config)
     sampler = DocumentSampler.of(data.train, config.data, config.loop, accelerator)
     pairs = config.contrastive.pairs if config.contrastive.weight else 0
 
     def batch_at(step: int) -> SegmentBatch:
         rng = np.random.default_rng([config.loop.seed, 1, step, accelerator.process_index])
-        return segment_batch(data.train, sampler(step), pairs, rng)
+        return segment_batch(data.train, sampler(step), pairs, rng, config.contrastive.paraphrase_share)
 
     held_out = validation_batches(data.valid, config.data.max_segments, VALIDATION_SEGMENTS)
     state = fit(

@@ -461,7 +461,7 @@ def test_train_story_model(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyP
     from segdiff.pipelines.runs import locked
 
     with locked(tmp_path / "run"):
-        assert "another process is training" in run("train", "story-model", *options).error
+        assert "another process is at work" in run("train", "story-model", *options).error
         with locked(tmp_path / "run" / "representation"):  # a stage's lock is its own
             pass
 

@@ -1,5 +1,6 @@
 """`segdiff encode` and `segdiff decode`: there and back, resumed, and one clear line for every mistake."""
 
+import errno
 import io
 import json
 import os
@@ -14,6 +15,7 @@ from safetensors import safe_open
 
 from segdiff import cli
 from segdiff.pipelines import latent_store
+from segdiff.pipelines.runs import locked
 
 CORPUS = "Tom wanted a kite. He had none.\n\n  Anna had a boat.  \n" + "Nobody knew why. " * 12 + "\nLast.\n"
 Run = Callable[..., tuple[str, str]]
@@ -92,6 +94,34 @@ def test_an_interrupted_encoding_goes_on(
     done = shards(out)
     run(0, "encode", corpus, "--out", out, *options)  # nothing is left to do
     assert shards(out) == done
+
+
+def test_one_encoding_at_a_time(run: Run, corpus: Path, tmp_path: Path, tiny_model_dir: Path) -> None:
+    out, options = tmp_path / "latents", ("--model", tiny_model_dir, "--shard-segments", 2, "--batch-size", 1)
+    with locked(out, latent_store.INDEX):
+        _, err = run(2, "encode", corpus, "--out", out, *options)
+        assert f"another process is at work in {out}; wait for it, or use another --out" in err
+        assert [path.name for path in out.iterdir()] == ["index.json.lock"]
+    run(0, "encode", corpus, "--out", out, *options)
+    assert "is a file; use another --out" in run(2, "encode", corpus, "--out", corpus, *options)[1]
+
+
+def test_a_failure_leaves_whole_shards_or_nothing(
+    run: Run, corpus: Path, tmp_path: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, options = tmp_path / "latents", ("--model", tiny_model_dir, "--shard-segments", 2, "--batch-size", 1)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(latent_store, "save_file", full)
+        assert "the disk is full" in run(2, "encode", corpus, "--out", out, *options)[1]
+        assert not out.exists()
+    save = mock.Mock(wraps=latent_store.save_file, side_effect=[mock.DEFAULT, OSError(errno.ENOSPC, "full")])
+    monkeypatch.setattr(latent_store, "save_file", save)
+    run(2, "encode", corpus, "--out", out, *options)
+    assert list(shards(out)) == ["latents-00000.safetensors"]
 
 
 def test_mistakes_are_one_line(run: Run, corpus: Path, tmp_path: Path, tiny_model_dir: Path) -> None:

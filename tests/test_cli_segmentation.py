@@ -2,6 +2,7 @@
 
 import io
 import json
+import subprocess
 import sys
 import tracemalloc
 from collections.abc import Callable
@@ -141,6 +142,24 @@ def test_wrong_options(run: Run) -> None:
     assert error(run, "", "-") == "standard input is empty; give some text"
     with pytest.raises(SystemExit):
         cli.main(["segment", "missing.txt"])
+
+
+@pytest.mark.parametrize("by", ["sentence", "token"])
+def test_torch_is_not_imported(by: str, tmp_path: Path) -> None:
+    """It takes seconds, and spaCy would import it wherever it finds it."""
+    file = tmp_path / "text.txt"
+    file.write_text("Mr. X left. She came.\n", encoding="utf-8")
+    code = f"""
+import sys
+from segdiff import cli
+try:
+    cli.main(["segment", {str(file)!r}, "--by", {by!r}])
+finally:
+    assert "torch" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Mr. X left." in done.stdout
 
 
 @pytest.mark.parametrize("by", ["paragraph", "turn"])

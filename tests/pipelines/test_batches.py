@@ -1,5 +1,6 @@
 """Batches are functions of (seed, step): every document once an epoch, on one process or many."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -125,6 +126,52 @@ def test_triples_stay_together_and_are_of_like_length():
         assert not batch.triple_mask[2][~batch.has_negative].any()
         spread.append(batch.triple_mask[0].sum(1).float().std())
     assert torch.stack(spread).mean() < 0.3 * alone
+
+
+def repetitive() -> PreparedCorpus:
+    """Ten different pairs, each of them five times, and a chain: what is a positive is the next pair's anchor."""
+    pairs = [([100 + number] * 5, [200 + number] * 5) for number in range(10)] * 5
+    chain = [([300 + number] * 5, [301 + number] * 5) for number in range(40)]
+    anchors, positives = (Ragged.of(column) for column in zip(*pairs, *chain, strict=True))
+    return replace(corpus(), anchors=anchors, positives=positives, negatives=Ragged.of([[7]] * len(anchors)))
+
+
+def test_no_text_is_twice_in_a_batch_of_triples():
+    """A twin of an anchor or of a positive would be a negative that means the same."""
+    for seed in range(20):
+        triples = segment_batch(repetitive(), [(0, 0, 2)], 12, np.random.default_rng(seed)).triples
+        assert triples is not None and triples.shape[1] == 12
+        texts = triples[:2, :, 0].flatten().tolist()
+        assert len(set(texts)) == len(texts)
+
+
+def test_fewer_different_triples_than_asked_for():
+    few = replace(repetitive(), anchors=Ragged.of([[1, 1]] * 9), positives=Ragged.of([[2]] * 9))
+    batch = segment_batch(few, [(0, 0, 2)], 4, np.random.default_rng(0))
+    assert batch.triples is not None and batch.triples.shape[1] == 1
+    triples = segment_batch(corpus(num_pairs=3), [(0, 0, 2)], 8, np.random.default_rng(0)).triples
+    assert triples is not None and sorted(triples[0, :, 0].tolist()) == [100, 101, 102]
+
+
+@pytest.mark.parametrize(("share", "given"), [(0.0, 10), (0.5, 10), (1.0, 10), (0.5, 0), (0.5, 200)])
+def test_share_of_paraphrases(share, given):
+    """`corpus` numbers its anchors from 100 in order; the first `given` of 200 are paraphrases."""
+    whole = replace(corpus(num_pairs=200), num_paraphrases=given)
+    drawn: list[int] = []
+    for seed in range(60):
+        triples = segment_batch(whole, [(0, 0, 2)], 2, np.random.default_rng(seed), share).triples
+        assert triples is not None and triples.shape[1] == 2
+        drawn += (triples[0, :, 0] - 100).tolist()
+    found = np.mean(np.array(drawn) < given)
+    wanted = {0: 0.0, 10: min(share, 10 / 16), 200: 1.0}[given]  # 16 are drawn, of which two are kept
+    assert abs(found - wanted) < 0.13
+
+
+def test_triples_are_a_function_of_the_generator():
+    first, second = (segment_batch(repetitive(), [(0, 0, 2)], 12, np.random.default_rng([3, 7])) for _ in range(2))
+    other = segment_batch(repetitive(), [(0, 0, 2)], 12, np.random.default_rng([3, 8]))
+    assert first.triples is not None and second.triples is not None and other.triples is not None
+    assert torch.equal(first.triples, second.triples) and not torch.equal(first.triples, other.triples)
 
 
 def test_no_pairs_no_triples():

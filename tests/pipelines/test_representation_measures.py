@@ -29,6 +29,8 @@ random.Random(0).shuffle(TEXTS)
 class WordCodec:
     """A slot per word, each a random vector of the word; texts of more than `slots` words are cut."""
 
+    gist_latents = 0
+
     def __init__(self, slots: int = SLOTS, scale: float = 1.0) -> None:
         self.slots = slots
         self.generator = torch.Generator().manual_seed(0)
@@ -220,6 +222,7 @@ def test_auc_of_too_few_pairs_is_none():
     assert row["pairs"] == 1 and row["auc"] is None and row["interval"] is None
     rows = paraphrase_auc(WordCodec(), {"toy": [("he ran.", "he ran."), ("it sat.", "it sat.")]}, seed=0)
     assert {row["negatives"]: row["pairs"] for row in rows}["name"] == 0
+    assert rows[0]["auc"] is not None and rows[0]["interval"] is None  # resamples of two pairs say nothing
 
 
 def test_auc_counts_ties_half_and_its_interval_narrows():

@@ -16,7 +16,13 @@ from segdiff.pipelines.codec import ModelCodec
 from segdiff.pipelines.corpus import Document, read_documents
 from segdiff.pipelines.report_page import cell, report_page
 from segdiff.pipelines.representation_plots import pca, plots
-from segdiff.pipelines.representation_report import check_folder, held_out, representation_report, write_report
+from segdiff.pipelines.representation_report import (
+    check_folder,
+    headlines,
+    held_out,
+    representation_report,
+    write_report,
+)
 from segdiff.pipelines.saving import save_pipeline
 
 PICTURES = ["channels", "length", "paraphrases", "pca", "robustness", "spectrum"]
@@ -83,6 +89,25 @@ def test_measured_and_reference_segments_are_disjoint(codec):
     assert not set(found.measured) & set(found.reference)
     with pytest.raises(ValueError, match="2 different segments fit the model and 1 are too long"):
         held_out(codec, documents[:1], 100)
+
+
+def test_headlines_say_what_is_better(report):
+    rows = {row["measure"]: row for row in headlines(report.numbers)}
+    assert rows["reconstruction, BLEU"]["better"] == "higher" and rows["dead channels"]["better"] == "lower"
+    assert rows["AUC, toy, random"]["control"] == "chance: 0.5 (2 pairs)"
+    measured = [row for row in report.numbers["paraphrases"] if row["auc"] is not None]
+    assert len(measured) < len(report.numbers["paraphrases"])  # what was not measured is no headline
+    assert sum(name.startswith("AUC") for name in rows) == len(measured)
+
+
+def test_page_warns_of_few_segments(report):
+    few = deepcopy(report.numbers)
+    assert "with more, the rank would come out higher" in report_page(few, {}, path=False)
+    assert "not measured, too few segments" not in report_page(few, {}, path=False)
+    few["latents"]["segments"] = 100_000
+    few["latents"]["explained_by_other_slots"] = [None, None]
+    page = report_page(few, {}, path=False)
+    assert "the rank would come out higher" not in page and "not measured, too few segments" in page
 
 
 @pytest.mark.usefixtures("without_umap")

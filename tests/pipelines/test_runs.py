@@ -5,8 +5,15 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
-from segdiff.configs.schema import DiffusionConfig, LoopConfig, RepresentationConfig
+from segdiff.configs.schema import (
+    AdaptationConfig,
+    DiffusionConfig,
+    LoopConfig,
+    RepresentationConfig,
+    StoryModelConfig,
+)
 from segdiff.pipelines.runs import first_difference, is_finished, locked, open_run, progress_of
 
 
@@ -37,8 +44,8 @@ def test_another_config_is_refused(tmp_path: Path) -> None:
     checkpoint(tmp_path)
     with pytest.raises(ValueError, match=r"loop\.max_steps is 7 there and 8 now; use another --out"):
         open_run(tmp_path, config(seed=4, max_steps=8))
-    with pytest.raises(ValueError, match="representation is not set there and '' now; use another --out"):
-        open_run(tmp_path, DiffusionConfig())
+    with pytest.raises(ValueError, match=r"encoder is \{.*\} there and not set now; use another --out"):
+        open_run(tmp_path, DiffusionConfig(loop=LoopConfig(seed=3, max_steps=7)))
 
 
 def test_a_finished_run_of_another_config_is_refused(tmp_path: Path) -> None:
@@ -58,6 +65,66 @@ def test_what_stands_beside_the_config_is_kept_too(tmp_path: Path) -> None:
         open_run(tmp_path, config(), init="b")
     with pytest.raises(ValueError, match="init is 'a' there and not set now"):
         open_run(tmp_path, config(), init=None)
+
+
+class Inner(BaseModel):
+    old: int = 1
+    new: int = 2
+    options: dict[str, int] = {"width": 8}
+
+
+class Young(BaseModel):
+    """A config that has got the key `new`, since a run of it was begun, in three places."""
+
+    old: int = 1
+    new: list[int] = [3]
+    plain: Inner = Inner()
+    set_here: Inner = Inner(new=5)
+
+
+OLD = {
+    "old": 1,
+    "plain": {"old": 1, "options": {"width": 8}},
+    "set_here": {"old": 1, "options": {"width": 8}},
+    "init": "a",
+}
+
+
+def old_run(folder: Path, values: dict[str, Any]) -> Path:
+    (folder / "config.yaml").write_text(yaml.safe_dump(values))
+    checkpoint(folder)
+    return folder
+
+
+def test_a_key_that_is_younger_than_the_run_had_its_default(tmp_path: Path) -> None:
+    open_run(old_run(tmp_path, OLD), Young(), init="a")
+    with pytest.raises(ValueError, match=r"new is \[3\] there and \[4\] now"):
+        open_run(tmp_path, Young(new=[4]), init="a")
+    with pytest.raises(ValueError, match=r"plain\.new is 2 there and 3 now"):
+        open_run(tmp_path, Young(plain=Inner(new=3)), init="a")
+    with pytest.raises(ValueError, match=r"set_here\.new is 5 there and 2 now"):
+        open_run(tmp_path, Young(set_here=Inner()), init="a")
+    with pytest.raises(ValueError, match="init is 'a' there and 'b' now"):
+        open_run(tmp_path, Young(), init="b")
+
+
+def test_a_key_that_was_removed_still_counts(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="gone is 7 there and not set now"):
+        open_run(old_run(tmp_path, {**OLD, "gone": 7}), Young(), init="a")
+
+
+def test_a_mapping_of_options_is_not_completed(tmp_path: Path) -> None:
+    other = {**OLD, "plain": {"old": 1, "options": {"depth": 8}}}
+    with pytest.raises(ValueError, match=r"plain\.options\.width is not set there and 8 now"):
+        open_run(old_run(tmp_path, other), Young(), init="a")
+
+
+def test_a_run_of_every_stage_from_before_a_key_goes_on(tmp_path: Path) -> None:
+    """Every option has a default, so every one may have been added after a run was begun."""
+    for schema in (RepresentationConfig, DiffusionConfig, AdaptationConfig, StoryModelConfig):
+        folder = tmp_path / schema.__name__
+        folder.mkdir()
+        open_run(old_run(folder, {}), schema())
 
 
 def test_a_run_without_checkpoint_takes_the_new_config(tmp_path: Path) -> None:
@@ -122,7 +189,7 @@ def test_first_difference(there: Any, here: Any, difference: tuple[str, Any, Any
 
 
 def test_second_process_is_kept_out(tmp_path):
-    with locked(tmp_path), pytest.raises(ValueError, match="another process is training"), locked(tmp_path):
+    with locked(tmp_path), pytest.raises(ValueError, match="another process is at work"), locked(tmp_path):
         pass
     with locked(tmp_path):
         pass
@@ -165,7 +232,7 @@ def test_a_failed_start_takes_away_nothing_of_others(tmp_path: Path) -> None:
     assert names(folder) == before and names(folder.parent) == {"run", "notes"}
     with locked(folder):
         (folder / "later").write_text("")
-        with pytest.raises(ValueError, match="another process is training"), locked(folder):
+        with pytest.raises(ValueError, match="another process is at work"), locked(folder):
             pass
     assert names(folder) == {*before, "later"}
 

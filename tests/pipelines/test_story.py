@@ -66,6 +66,8 @@ def test_the_decoder_is_told_how_noisy_its_latents_are(pipeline, monkeypatch):
     with_gist = SegmentDecoder(pipeline.decoder.config.text_config, num_latents=3, gist_latents=2)
     levels = told_levels(with_gist, torch.tensor([[0.2, 1.0, 0.0]]), 0.6)
     torch.testing.assert_close(levels, torch.tensor([[[0.2, 0.2, 0.2], [0.6, 0.6, 1.0], [0.0, 0.0, 0.0]]]))
+    pipeline(segments=given, **FAST)
+    assert float(told[1][1, 0]) == pytest.approx(0.85), "the model's own"
     with pytest.raises(ValueError, match="decoder_level is"):
         pipeline(decoder_level=1.5)
 
