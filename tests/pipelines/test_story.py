@@ -275,6 +275,11 @@ def test_round_trip(pipeline, tmp_path):
         assert not right.training
         for key, tensor in left.state_dict().items():
             assert torch.equal(right.state_dict()[key], tensor), (name, key)
+    assert loaded.config.decoder_level == pipeline.config.decoder_level == 0.85
+    loaded.register_to_config(decoder_level=0.3)
+    loaded.save_pretrained(tmp_path / "again")
+    assert StoryPipeline.from_pretrained(tmp_path / "again").config.decoder_level == 0.3
+    loaded.register_to_config(decoder_level=0.85)
     options: dict[str, Any] = {"title": "A kite", "num_stories": 3, "temperature": 0.5, **FAST}
     assert [s.segments for s in loaded(**options)] == [s.segments for s in pipeline(**options)]
 
