@@ -176,8 +176,8 @@ def map_figure(title: str, report: Report, project: Map, labels: tuple[str, str]
     for name, color in GROUP_COLORS.items():
         if name in report.groups:
             points = project(report.groups[name])
-            label = f"{name} (n = {len(points)})"
-            axis.scatter(points[:, 0], points[:, 1], s=13, color=color, alpha=0.5, linewidths=0, label=label)
+            count = f"{name} (n = {len(points)})"
+            axis.scatter(points[:, 0], points[:, 1], s=13, color=color, alpha=0.5, linewidths=0, label=count)
     if len(report.pairs):
         ends = project(report.pairs.flatten(0, 1)).unflatten(0, (-1, 2))
         for number, pair in enumerate(ends):

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from itertools import chain, groupby
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
@@ -36,7 +37,8 @@ def segment(
         raise FileNotFoundError(f"no file {file!r}; give a text file, or - for standard input")
     from ..encoders.segmenters import make_segmenter
 
-    segmenter = make_segmenter(by, **{name: value for name, value in options.items() if value is not None})
+    with _hidden("torch") if pipeline is None else nullcontext():
+        segmenter = make_segmenter(by, **{name: value for name, value in options.items() if value is not None})
     with sys.stdin.buffer if file == "-" else Path(file).open("rb") as stream:
         lines = _read_lines(stream, file)
         parts = filter(str.strip, lines if document_per_line else _between_blank_lines(lines))
@@ -51,6 +53,19 @@ def segment(
                 _print_json(document)
             else:
                 _print_plain(document, first=index == 0)
+
+
+@contextmanager
+def _hidden(module: str) -> Iterator[None]:
+    """A module that is not imported yet cannot be: spaCy imports torch where it finds it, and our rules need none."""
+    if module in sys.modules:
+        yield
+        return
+    sys.modules[module] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[module]
 
 
 def _read_lines(stream: IO[bytes], name: str) -> Iterator[str]:
