@@ -46,7 +46,7 @@ def evaluate_ladder(
     documents: Iterable[Document],
     num_stories: int = 200,
     seed: int = 0,
-    guidance_scale: float = 2.0,
+    guidance_scale: float = 4.0,
     num_inference_steps: int = 20,
 ) -> dict[str, Any]:
     """Compare every stage with the held-out text it started from.
@@ -148,7 +148,7 @@ def latent_rungs(
         batch = documents[start : start + BATCH_STORIES]
         latents, mask = latent_grid(pipeline, [document.segments for document in batch])
         noise = story_noise(latents, mask, seed + start)
-        grids = {"reconstructed": (latents, 0.0)}
+        grids: dict[str, tuple[Tensor, Tensor | float]] = {"reconstructed": (latents, 0.0)}
         grids |= {
             f"reconstructed, noise {strength:g}": (add_noise(latents, strength, noise), noise_level(strength))
             for strength in LATENT_NOISE
@@ -156,12 +156,12 @@ def latent_rungs(
         for level in START_LEVELS:
             titles = [document.title for document in batch]
             grid = denoise(pipeline, titles, latents, mask, noise, level, num_inference_steps)
-            told = told_levels(pipeline.decoder, latents.new_full(mask.shape, level), pipeline.config.decoder_level)
-            grids[f"denoised from {level:g}"] = (grid, told)
-        for name, (grid, level) in grids.items():
+            levels = told_levels(pipeline.decoder, latents.new_full(mask.shape, level), pipeline.config.decoder_level)
+            grids[f"denoised from {level:g}"] = (grid, levels)
+        for name, (grid, told) in grids.items():
             rung = rungs.setdefault(name, Rung(name, [], []))
             with recorded_endings(pipeline.decoder) as ended:
-                rung.stories.extend(render(pipeline.decoder, pipeline.tokenizer, grid, mask, level=level))
+                rung.stories.extend(render(pipeline.decoder, pipeline.tokenizer, grid, mask, level=told))
             rung.ended.extend(ended)
     return list(rungs.values())
 

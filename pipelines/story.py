@@ -203,7 +203,7 @@ class StoryPipeline(DiffusionPipeline):
         strength: Sequence[float | None] | None = None,
         num_stories: int = 1,
         num_inference_steps: int = 20,
-        guidance_scale: float = 2.0,
+        guidance_scale: float = 4.0,
         temperature: float = 0.0,
         decoder_level: float | None = None,
         seed: int = 0,

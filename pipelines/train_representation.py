@@ -270,11 +270,11 @@ def train_representation(
         encoder, decoder, tokenizer = load_representation(init)
         data = load_data(config.data, folder, tokenizer)
     elif reuse:
-        *found, tokenizer = load_representation(reuse)
+        old_encoder, old_decoder, tokenizer = load_representation(reuse)
         data = load_data(config.data, folder, tokenizer)
         encoder, decoder = build(config, data.tokenizer)
-        for model, source in zip((encoder, decoder), found, strict=True):
-            take_over(model, source)
+        take_over(encoder, old_encoder)
+        take_over(decoder, old_decoder)
     else:
         data = load_data(config.data, folder, run_tokenizer(config))
         encoder, decoder = build(config, data.tokenizer)

@@ -39,7 +39,7 @@ def generate(
     end: Annotated[list[str] | None, typer.Option(help="A last segment; repeatable, in order.")] = None,
     keywords: Annotated[str | None, typer.Option(help='In place of a title: "dog, rain".')] = None,
     steps: Annotated[int, typer.Option(min=1, max=1000, help="Denoising steps.")] = 20,
-    guidance: Annotated[float, typer.Option(min=0, max=100, help="How closely to keep to the title; 1 = off.")] = 2.0,
+    guidance: Annotated[float, typer.Option(min=0, max=100, help="How closely to keep to the title; 1 = off.")] = 4.0,
     temperature: Annotated[float, typer.Option(min=0, max=100, help="Of the decoder; 0 = its likeliest text.")] = 0.0,
     decoder_level: Annotated[
         float | None,
