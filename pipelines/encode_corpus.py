@@ -54,7 +54,7 @@ def encode_corpus(
     segmenter: Segmenter,
     by: str,
     dtype: str = "float32",
-    shard_segments: int = 50_000,
+    shard_segments: int = 10_000,
     batch_size: int = 256,
     show: Callable[[int], object] = lambda count: None,
 ) -> LatentIndex:

@@ -19,7 +19,9 @@ def encode(
     dtype: Annotated[
         Literal["float32", "float16"], typer.Option(help="Numbers on disk; float16 takes half the space.")
     ] = "float32",
-    shard_segments: Annotated[int, typer.Option(min=1, help="Segments of a file of latents.")] = 50_000,
+    shard_segments: Annotated[
+        int, typer.Option(min=1, help="Segments of a file of latents, which are in memory at once.")
+    ] = 10_000,
     batch_size: BatchSize = 256,
     model: Model = "stories-tiny",
     device: Device = "auto",
