@@ -3,9 +3,9 @@
 The encoders are imported on first use, so that text is cut into segments without waiting for torch.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..lazy import lazy_names
 from .segmenters import (
     LineSegmenter,
     ParagraphSegmenter,
@@ -34,14 +34,4 @@ __all__ = [
 
 _HOMES = {"ConditionEncoder": "condition", "SegmentEncoder": "encoder"}
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
-    globals()[name] = value  # the next access no longer comes here
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -222,8 +222,8 @@ def validation_batches(corpus: PreparedCorpus | None, max_segments: int, count: 
     return [segment_batch(corpus, windows[start : start + 50], 0, rng) for start in range(0, len(windows), 50)]
 
 
-def take_over(model: torch.nn.Module, source: torch.nn.Module) -> list[str]:
-    """Copy every tensor of `source` whose name and shape `model` has; return the names of those that stay as they were.
+def take_over(model: torch.nn.Module, source: torch.nn.Module) -> None:
+    """Copy every tensor of `source` whose name and shape `model` has; the others stay as they were.
 
     Raises:
         ValueError: nothing fits.
@@ -235,7 +235,6 @@ def take_over(model: torch.nn.Module, source: torch.nn.Module) -> list[str]:
     if not fitting:
         raise ValueError("no tensor of the model to be reused fits the config")
     model.load_state_dict(fitting, strict=False)
-    return [name for name in own if name not in fitting]
 
 
 def train_representation(

@@ -21,20 +21,20 @@ def _train(context: typer.Context) -> None:
     help_without_command(context)
 
 
-def _run_stage(out: Path, config: "BaseModel", run: Callable[[], Any], init: str | None = None) -> None:
+def _run_stage(out: Path, config: "BaseModel", run: Callable[[], Any], **beside: str | None) -> None:
     """Open the run folder and train, unless the run is finished.
 
     Args:
         out: run folder.
         config: of the run.
         run: trains; imports what it needs after the checks.
-        init: model that the run starts from.
+        beside: what else decides the run, such as the model that it starts from.
     """
     from ..pipelines.checkpoints import latest_checkpoint
     from ..pipelines.runs import is_finished, locked, open_run
 
     with _interruptible(out), locked(out):
-        open_run(out, config, init=init)
+        open_run(out, config, **beside)
         if is_finished(out):
             say(f"segdiff: {out} is finished: its model is in {out / 'model'}; to train again, use another --out")
             return
@@ -94,7 +94,7 @@ def representation(
 
         train_representation(values, out, init, reuse=reuse)
 
-    _run_stage(out, values, run, init or reuse)
+    _run_stage(out, values, run, init=init, reuse=reuse)
 
 
 @train.command()
@@ -120,7 +120,7 @@ def diffusion(
 
         train_diffusion(values, out, init)
 
-    _run_stage(out, values, run, init)
+    _run_stage(out, values, run, init=init)
 
 
 @train.command()
