@@ -2,6 +2,7 @@
 
 from .denoiser import SegmentDenoiser
 from .noise import SchedulerPath
+from .samplers import SAMPLERS, make_scheduler
 from .sampling import SampleOutput, sample
 
-__all__ = ["SampleOutput", "SchedulerPath", "SegmentDenoiser", "sample"]
+__all__ = ["SAMPLERS", "SampleOutput", "SchedulerPath", "SegmentDenoiser", "make_scheduler", "sample"]

@@ -5,6 +5,7 @@ The network knows no scheduler, tokenizer or file: it maps noised latents of uni
 per segment and the condition to an estimate of the clean latents.
 """
 
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -13,6 +14,7 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
+from .fused import Table
 from .layers import Block, attention_bias, rotary_table, sinusoid
 from .noise import LOG_SNR_LIMIT
 
@@ -36,6 +38,19 @@ def attention_mask(segment_mask: Tensor, clean_mask: Tensor) -> Tensor:
     return allowed | torch.eye(segment_mask.shape[1], dtype=torch.bool, device=segment_mask.device)
 
 
+@dataclass(frozen=True)
+class CleanSegments:
+    """What the blocks compute of given segments, which does not change while the others are denoised.
+
+    Attributes:
+        keys_values: of every block, (B, M * tokens of a segment, A, P) each.
+        mask: (B, M), True where the segment exists.
+    """
+
+    keys_values: list[tuple[Tensor, Tensor]]
+    mask: Tensor
+
+
 class SegmentDenoiser(ModelMixin, ConfigMixin):
     """Diffusion transformer with one noise level per segment.
 
@@ -57,7 +72,8 @@ class SegmentDenoiser(ModelMixin, ConfigMixin):
         encoder_fingerprint: `SegmentEncoder.fingerprint()` of the latents it was trained on.
 
     Raises:
-        ValueError: unknown `prediction`, or `latents_per_token` does not divide K.
+        ValueError: unknown `prediction`, `latents_per_token` does not divide K, or heads or feed-forward part without
+            a whole number of channels.
     """
 
     @register_to_config
@@ -81,6 +97,10 @@ class SegmentDenoiser(ModelMixin, ConfigMixin):
         super().__init__()
         if prediction not in ("sample", "velocity"):
             raise ValueError(f"prediction is {prediction!r}; known: sample, velocity")
+        if width % (2 * num_heads):
+            raise ValueError(f"width is {width}; it must be a multiple of twice num_heads, {num_heads}")
+        if width * mlp_ratio < 1:
+            raise ValueError(f"mlp_ratio is {mlp_ratio}; of width {width} it must leave at least one channel")
         per_token = latents_per_token or num_latents
         if num_latents % per_token:
             raise ValueError(f"latents_per_token is {per_token}; it must divide num_latents, {num_latents}")
@@ -124,6 +144,8 @@ class SegmentDenoiser(ModelMixin, ConfigMixin):
         condition_keys: list[tuple[Tensor, Tensor] | None],
         condition_mask: Tensor,
         self_condition: Tensor | None = None,
+        position: Tensor | None = None,
+        past: CleanSegments | None = None,
     ) -> Tensor:
         """Estimate the clean latents.
 
@@ -138,11 +160,79 @@ class SegmentDenoiser(ModelMixin, ConfigMixin):
             condition_mask: (B, C), True where a condition state exists.
             self_condition: (B, S, K, D), an earlier estimate of the clean latents, or None; ignored by a network
                 without self-conditioning.
+            position: (S,) places of the segments in the window; 0 .. S - 1 when None.
+            past: given segments at other places, from `clean_segments`; to be left out here.
 
         Returns:
             (B, S, K, D) clean latents; given ones come back as they are.
         """
-        num_documents, num_segments = segment_mask.shape
+        per_segment = self.tokens_per_segment
+        given = clean_mask[..., None, None]
+        x, modulation = self._embedded(latents, log_snr, clean_mask, before, after, self_condition)
+        table = self._rotary_table(segment_mask.shape[1], position, x.device)
+        allowed = attention_mask(segment_mask, clean_mask)
+        if past is not None:
+            allowed = torch.cat([past.mask.unsqueeze(1).expand(-1, allowed.shape[1], -1), allowed], dim=2)
+        allowed = allowed.repeat_interleave(per_segment, 1).repeat_interleave(per_segment, 2)
+        bias, condition_bias = attention_bias(allowed), attention_bias(condition_mask.bool().unsqueeze(1))
+        for index, (block, keys_values) in enumerate(zip(self.blocks, condition_keys, strict=True)):
+            known = None if past is None else past.keys_values[index]
+            x = block(x, modulation, table, bias, keys_values, condition_bias, known)
+        out = self.output(self.output_norm(x)).reshape(latents.shape).to(latents.dtype)
+        if self.config.prediction == "velocity":  # v = alpha * e - sigma * z, so z = alpha * x - sigma * v
+            alpha, sigma = (
+                log_snr.sigmoid().sqrt()[..., None, None],
+                (-log_snr).sigmoid().sqrt()[..., None, None],
+            )
+            out = alpha * latents - sigma * out
+        return torch.where(given, latents, out)
+
+    def clean_segments(
+        self,
+        latents: Tensor,
+        segment_mask: Tensor,
+        before: Tensor,
+        after: Tensor,
+        condition_keys: list[tuple[Tensor, Tensor] | None],
+        condition_mask: Tensor,
+        position: Tensor,
+    ) -> CleanSegments:
+        """What given segments are to the others: computed once, in place of at every step.
+
+        It is exact, since given segments attend to given ones only. The arguments are those of `forward`, for the M
+        segments at `position` (M,) that are given in every document.
+        """
+        everywhere = torch.ones_like(segment_mask)
+        level = torch.full(segment_mask.shape, LOG_SNR_LIMIT, device=latents.device, dtype=latents.dtype)
+        x, modulation = self._embedded(latents, level, everywhere, before, after, None)
+        table = self._rotary_table(segment_mask.shape[1], position, x.device)
+        allowed = attention_mask(segment_mask, everywhere)
+        allowed = allowed.repeat_interleave(self.tokens_per_segment, 1).repeat_interleave(self.tokens_per_segment, 2)
+        bias, condition_bias = attention_bias(allowed), attention_bias(condition_mask.bool().unsqueeze(1))
+        found: list[tuple[Tensor, Tensor]] = []
+        for block, keys_values in zip(self.blocks, condition_keys, strict=True):
+            assert isinstance(block, Block)
+            found.append(block.keys_and_values(x, modulation, table))
+            x = block(x, modulation, table, bias, keys_values, condition_bias)
+        return CleanSegments(found, segment_mask)
+
+    def _rotary_table(self, num_segments: int, position: Tensor | None, device: torch.device) -> Table:
+        """Angles of the tokens of segments at `position` (S,)."""
+        place = torch.arange(num_segments, device=device) if position is None else position
+        place = place.repeat_interleave(self.tokens_per_segment)
+        return rotary_table(place, self.config.num_heads, self.config.width // self.config.num_heads)
+
+    def _embedded(
+        self,
+        latents: Tensor,
+        log_snr: Tensor,
+        clean_mask: Tensor,
+        before: Tensor,
+        after: Tensor,
+        self_condition: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
+        """The blocks' input (B, S * tokens of a segment, H) and modulation (B, S, 6, H)."""
+        num_documents, num_segments = clean_mask.shape
         per_segment = self.tokens_per_segment
         given = clean_mask[..., None, None]
         inputs = latents
@@ -158,21 +248,7 @@ class SegmentDenoiser(ModelMixin, ConfigMixin):
         level = log_snr.masked_fill(clean_mask, LOG_SNR_LIMIT)
         level = self.noise_level(sinusoid(level, LEVEL_WIDTH).to(x.dtype)) + clean_mask.unsqueeze(-1) * self.clean
         modulation = self.modulation(F.silu(level)).unflatten(-1, (6, -1))
-        position = torch.arange(num_segments, device=x.device).repeat_interleave(per_segment)
-        table = rotary_table(position, self.config.width // self.config.num_heads)
-        allowed = attention_mask(segment_mask, clean_mask)
-        allowed = allowed.repeat_interleave(per_segment, 1).repeat_interleave(per_segment, 2)
-        bias, condition_bias = attention_bias(allowed), attention_bias(condition_mask.bool().unsqueeze(1))
-        for block, keys_values in zip(self.blocks, condition_keys, strict=True):
-            x = block(x, modulation, table, bias, keys_values, condition_bias)
-        out = self.output(self.output_norm(x)).reshape(latents.shape).to(latents.dtype)
-        if self.config.prediction == "velocity":  # v = alpha * e - sigma * z, so z = alpha * x - sigma * v
-            alpha, sigma = (
-                log_snr.sigmoid().sqrt()[..., None, None],
-                (-log_snr).sigmoid().sqrt()[..., None, None],
-            )
-            out = alpha * latents - sigma * out
-        return torch.where(given, latents, out)
+        return x, modulation
 
     def count_logits(self, condition: Tensor, condition_mask: Tensor, latents: Tensor, clean_mask: Tensor) -> Tensor:
         """How many segments the text has: logits (B, max_count) of 1 .. max_count.

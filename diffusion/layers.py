@@ -6,27 +6,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .fused import Table, gated, modulated, normalised, swiglu
 
-def rotary_table(position: Tensor, head_width: int) -> tuple[Tensor, Tensor]:
-    """Cosine and sine (L, P / 2) of the rotation angles at positions (L,)."""
+
+def rotary_table(position: Tensor, num_heads: int, head_width: int) -> Table:
+    """Cosine and sine (L, A, P) of the rotation angles at positions (L,); the channels i and i + P / 2 are a pair."""
     half = head_width // 2
     frequency = torch.exp(-math.log(1000.0) * torch.arange(half, device=position.device) / half)
-    angle = position.unsqueeze(-1) * frequency
-    return angle.cos(), angle.sin()
-
-
-def rotary(x: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
-    """Rotary position embedding (arXiv 2104.09864) of (B, A, L, P) by a `rotary_table` of its L positions."""
-    cos, sin = table
-    left, right = x.chunk(2, dim=-1)
-    return torch.cat([left * cos - right * sin, left * sin + right * cos], dim=-1)
-
-
-def per_segment(x: Tensor, factor: Tensor, start: Tensor) -> Tensor:
-    """start + x * factor of tokens x (B, S * P, H), P a segment; factor (B, S, H); start of either shape."""
-    parts = x.unflatten(1, (factor.shape[1], -1))
-    start = start.unsqueeze(2) if start.shape == factor.shape else start.view_as(parts)
-    return torch.addcmul(start, parts, factor.unsqueeze(2)).flatten(1, 2)
+    angle = (position.unsqueeze(-1) * frequency).repeat(1, 2).unsqueeze(1)
+    shape = (-1, num_heads, -1)
+    return angle.cos().expand(shape).contiguous(), angle.sin().expand(shape).contiguous()
 
 
 def sinusoid(value: Tensor, width: int) -> Tensor:
@@ -41,6 +30,12 @@ def attention_bias(allowed: Tensor) -> Tensor:
     return torch.zeros(allowed.shape, device=allowed.device).masked_fill_(~allowed, -torch.inf).unsqueeze(1)
 
 
+def attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
+    """Queries (B, L, A, P), keys and values (B, M, A, P) and an `attention_bias` (B, 1, L or 1, M) -> (B, L, A * P)."""
+    query, key, value = (heads.transpose(1, 2) for heads in (query, key, value))
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=bias).transpose(1, 2).flatten(2)
+
+
 class SelfAttention(nn.Module):
     """Self-attention with normalised queries and keys (QK-norm, arXiv 2302.05442) and rotary segment positions."""
 
@@ -52,13 +47,30 @@ class SelfAttention(nn.Module):
         self.key_norm = nn.RMSNorm(width // num_heads, eps=1e-6)
         self.out = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, table: tuple[Tensor, Tensor], bias: Tensor) -> Tensor:
-        """(B, L, H), a `rotary_table` of the L positions and an `attention_bias` (B, 1, L, L) -> (B, L, H)."""
-        heads = self.qkv(x).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
-        query, key, value = heads.unbind(0)
-        query, key = rotary(self.query_norm(query.float()), table), rotary(self.key_norm(key.float()), table)
-        out = F.scaled_dot_product_attention(query, key, value.to(query.dtype), attn_mask=bias)
-        return self.out(out.transpose(1, 2).flatten(2).to(x.dtype))
+    def keys_and_values(self, x: Tensor, table: Table) -> tuple[Tensor, Tensor]:
+        """(B, L, H) and a `rotary_table` of the L positions -> keys and values (B, L, A, P)."""
+        _, key, value = (part.unflatten(-1, (self.num_heads, -1)) for part in self.qkv(x).chunk(3, dim=-1))
+        return normalised(key, self.key_norm.weight, table), value
+
+    def forward(self, x: Tensor, table: Table, bias: Tensor, past: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        """Tokens that attend to one another, and to others whose keys and values are known.
+
+        Args:
+            x: (B, L, H).
+            table: a `rotary_table` of the L positions.
+            bias: an `attention_bias` (B, 1, L, M + L).
+            past: keys and values (B, M, A, P), or None for M = 0.
+
+        Returns:
+            (B, L, H).
+        """
+        query, key, value = (part.unflatten(-1, (self.num_heads, -1)) for part in self.qkv(x).chunk(3, dim=-1))
+        query = normalised(query, self.query_norm.weight, table)
+        key = normalised(key, self.key_norm.weight, table)
+        if past is not None:
+            key, value = torch.cat([past[0], key], dim=1), torch.cat([past[1], value], dim=1)
+        out = attention(query, key, value.to(query.dtype), bias)
+        return self.out(out.to(x.dtype))
 
 
 class CrossAttention(nn.Module):
@@ -74,15 +86,14 @@ class CrossAttention(nn.Module):
         self.out = nn.Linear(width, width)
 
     def keys_and_values(self, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, C, condition width) -> keys and values (B, A, C, P)."""
-        key, value = self.key_value(condition).unflatten(-1, (2, self.num_heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
-        return self.key_norm(key.float()), value
+        """(B, C, condition width) -> keys and values (B, C, A, P)."""
+        key, value = (part.unflatten(-1, (self.num_heads, -1)) for part in self.key_value(condition).chunk(2, dim=-1))
+        return normalised(key, self.key_norm.weight), value
 
     def forward(self, x: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
-        """(B, L, H), keys and values (B, A, C, P) and an `attention_bias` (B, 1, 1, C) -> (B, L, H)."""
-        query = self.query_norm(self.query(x).unflatten(-1, (self.num_heads, -1)).transpose(1, 2).float())
-        out = F.scaled_dot_product_attention(query, key.to(query.dtype), value.to(query.dtype), bias)
-        return self.out(out.transpose(1, 2).flatten(2).to(x.dtype))
+        """(B, L, H), keys and values (B, C, A, P) and an `attention_bias` (B, 1, 1, C) -> (B, L, H)."""
+        query = normalised(self.query(x).unflatten(-1, (self.num_heads, -1)), self.query_norm.weight)
+        return self.out(attention(query, key.to(query.dtype), value.to(query.dtype), bias).to(x.dtype))
 
 
 class Block(nn.Module):
@@ -96,13 +107,11 @@ class Block(nn.Module):
     ) -> None:
         super().__init__()
         self.table = nn.Parameter(torch.zeros(6, width))
-        self.attention_norm = nn.LayerNorm(width, elementwise_affine=False, eps=1e-6)
         self.attention = SelfAttention(width, num_heads)
         self.cross = None
         if condition_width is not None:
             self.cross_norm = nn.LayerNorm(width, eps=1e-6)
             self.cross = CrossAttention(width, condition_width, num_heads)
-        self.mlp_norm = nn.LayerNorm(width, elementwise_affine=False, eps=1e-6)
         hidden = int(width * mlp_ratio)
         self.mlp_in = nn.Linear(width, 2 * hidden)
         self.mlp_out = nn.Linear(hidden, width)
@@ -112,20 +121,29 @@ class Block(nn.Module):
         """Keys and values of the condition, or None where the block does not look at it."""
         return self.cross.keys_and_values(condition) if self.cross is not None else None
 
+    def keys_and_values(self, x: Tensor, modulation: Tensor, table: Table) -> tuple[Tensor, Tensor]:
+        """Keys and values (B, L, A, P) of tokens (B, L, H), for others to attend to; modulation as in `forward`."""
+        shift, scale, *_ = (modulation + self.table).unbind(-2)
+        return self.attention.keys_and_values(modulated(x, scale, shift), table)
+
     def forward(
         self,
         x: Tensor,
         modulation: Tensor,
-        table: tuple[Tensor, Tensor],
+        table: Table,
         bias: Tensor,
         keys_values: tuple[Tensor, Tensor] | None,
         condition_bias: Tensor,
+        past: tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:
-        """(B, L, H) with modulation (B, S, 6, H) of the S segments -> (B, L, H); shift, scale, gate of either part."""
+        """(B, L, H) with modulation (B, S, 6, H) of the S segments -> (B, L, H); shift, scale, gate of either part.
+
+        `past` holds keys and values of tokens that are not in x; see `SelfAttention.forward`.
+        """
         shift, scale, gate, mlp_shift, mlp_scale, mlp_gate = (modulation + self.table).unbind(-2)
-        attended = self.attention(per_segment(self.attention_norm(x), 1 + scale, shift), table, bias)
-        x = per_segment(self.dropout(attended), gate, x)
+        attended = self.attention(modulated(x, scale, shift), table, bias, past)
+        x = gated(x, self.dropout(attended), gate)
         if self.cross is not None and keys_values is not None:
             x = x + self.dropout(self.cross(self.cross_norm(x), *keys_values, condition_bias))
-        hidden, open_ = self.mlp_in(per_segment(self.mlp_norm(x), 1 + mlp_scale, mlp_shift)).chunk(2, dim=-1)
-        return per_segment(self.dropout(self.mlp_out(F.silu(open_) * hidden)), mlp_gate, x)
+        hidden = swiglu(self.mlp_in(modulated(x, mlp_scale, mlp_shift)))
+        return gated(x, self.dropout(self.mlp_out(hidden)), mlp_gate)

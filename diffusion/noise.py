@@ -26,6 +26,11 @@ def log_snr(alpha: Tensor, sigma: Tensor) -> Tensor:
     return (2 * (alpha.clamp_min(tiny).log() - sigma.clamp_min(tiny).log())).clamp(-LOG_SNR_LIMIT, LOG_SNR_LIMIT)
 
 
+def noise_level(log_snr: Tensor | float) -> float:
+    """The noise level of one log signal-to-noise ratio; inverse of `log_snr(*signal_and_noise(level))`."""
+    return float(torch.sigmoid(-torch.as_tensor(log_snr) / 2))
+
+
 def noise_latents(latents: Tensor, level: Tensor, noise: Tensor) -> Tensor:
     """alpha * z + sigma * e of latents (B, S, K, D) at noise levels (B, S), of unit variance."""
     alpha, sigma = (value[..., None, None] for value in signal_and_noise(level))

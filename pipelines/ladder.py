@@ -20,8 +20,10 @@ from ..diffusion import sample
 from ..encoders.latents import add_noise, noise_level
 from .corpus import Document
 from .rendering import encode_texts, render
-from .story import MAX_SEGMENTS, StoryPipeline, told_levels
+from .story import StoryPipeline
+from .template import MAX_TOGETHER
 from .tokenization import condition_tokens, pad_tokens, segment_tokens
+from .writing import told_levels
 
 LATENT_NOISE = (0.1, 0.3, 0.5)
 START_LEVELS = (0.3, 0.6, 0.9)
@@ -120,7 +122,7 @@ def fitting(pipeline: StoryPipeline, documents: Iterable[Document], num_stories:
         if len(chosen) >= num_stories:
             break
         tokens = segment_tokens(pipeline.tokenizer, document.segments)
-        if 0 < len(tokens) <= MAX_SEGMENTS and max(map(len, tokens)) <= limit:
+        if 0 < len(tokens) <= MAX_TOGETHER and max(map(len, tokens)) <= limit:
             chosen.append(document)
         else:
             left_out += 1

@@ -67,6 +67,7 @@ def render(
     uniforms: Tensor | None = None,
     level: Tensor | float = 0.0,
     batch_size: int = 512,
+    wanted: Tensor | None = None,
 ) -> list[list[str]]:
     """Latents of a grid -> the texts of its existing segments, all rendered in parallel, each seeing its neighbours.
 
@@ -78,17 +79,20 @@ def render(
         level: noise levels that the decoder is told, (B, S, K) of each latent, (B, S) of all latents of a segment, or
             one for all; see `SegmentDecoder.memory`.
         batch_size: segments at once.
+        wanted: (B, S), True where a text is wanted; elsewhere it is empty. None: everywhere.
     """
     levels = torch.as_tensor(level, dtype=latents.dtype, device=latents.device)
     levels = (levels.unsqueeze(-1) if levels.dim() == 2 else levels).expand(latents.shape[:3])
     parts = with_neighbours(latents, segment_mask, levels, decoder.config.context_window)
     drawn = uniforms[segment_mask] if uniforms is not None else None
-    texts: list[str] = []
-    for start in range(0, parts[0].shape[0], batch_size):
-        part = slice(start, start + batch_size)
+    chosen = torch.ones_like(segment_mask) if wanted is None else wanted
+    rows = chosen[segment_mask].nonzero().squeeze(1)
+    texts = [""] * parts[0].shape[0]
+    for part in rows.split(batch_size) if len(rows) else ():
         memory, mask = decoder.memory(*(tensor[part] for tensor in parts))
         ids = decoder.generate(memory, mask, temperature, None if drawn is None else drawn[part])
-        texts.extend(detokenize(tokenizer, ids))
+        for index, text in zip(part.tolist(), detokenize(tokenizer, ids), strict=True):
+            texts[index] = text
     counts = segment_mask.sum(1).tolist()
     ends = torch.tensor(counts).cumsum(0).tolist()
     return [texts[end - count : end] for end, count in zip(ends, counts, strict=True)]

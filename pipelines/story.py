@@ -4,7 +4,7 @@ B stories, S segments, K latents per segment, D latent width, C condition states
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,13 +17,20 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from ..decoders import SegmentDecoder
-from ..diffusion import SegmentDenoiser, sample
+from ..diffusion import SegmentDenoiser, make_scheduler
 from ..encoders import ConditionEncoder, SegmentEncoder
+from .choosing import check_words, make_wishes
+from .controls import Control, control_gradients
 from .loading import DEFAULT_MODEL, check_match, load_component, resolve
-from .rendering import check_text, encode_texts, render
+from .rendering import check_text, encode_texts
+from .template import MAX_SEGMENTS as MAX_SEGMENTS
+from .template import MAX_TOGETHER, Template, join_segments, make_template
 from .tokenization import condition_tokens, pad_tokens
+from .writing import BatchWriter, Draft, Passage, Settings
 
-MAX_SEGMENTS = 64
+GROUP = 4  # segments that are denoised together where a story is longer than the model was trained on
+MENTION_SCALE = 150.0
+MAX_ROWS = 512  # candidates that are written at once
 DECODER_LEVEL = 0.85  # of models that say nothing else
 
 
@@ -37,6 +44,7 @@ class Story:
         seed: writes this story again, alone or in any batch.
         seconds: wall-clock time of the batch over its number of stories.
         denoiser_calls: calls of the denoiser for the batch it was written in.
+        separators: between the segments; spaces where there are too few.
     """
 
     segments: list[str]
@@ -44,46 +52,20 @@ class Story:
     seed: int
     seconds: float
     denoiser_calls: int
-    separator: str = field(default=" ", repr=False)
+    separators: list[str] = field(default_factory=list, repr=False)
 
     @property
     def text(self) -> str:
         """The story as one string."""
-        return self.separator.join(segment for segment in self.segments if segment)
+        return join_segments(self.segments, self.separators)
 
     def __str__(self) -> str:
         return self.text
 
 
-@dataclass(frozen=True)
-class Template:
-    """What is given of a story.
-
-    Attributes:
-        head: its first segments, None where text is wanted.
-        tail: its last segments.
-        levels: noise level each segment of `head` starts from: 1 = to be written, 0 = kept.
-        count: how many segments there are; None when the model is to choose.
-    """
-
-    head: list[str | None]
-    tail: list[str]
-    levels: list[float]
-    count: int | None
-
-    def kept(self, count: int) -> dict[int, str]:
-        """Segments of a story of `count` segments that come back as they were given."""
-        first = {
-            index: text
-            for index, (text, level) in enumerate(zip(self.head, self.levels, strict=True))
-            if text is not None and level == 0
-        }
-        return first | {count - len(self.tail) + index: text for index, text in enumerate(self.tail)}
-
-
 def default_scheduler() -> DPMSolverMultistepScheduler:
     """DPM-Solver++ 2M on the cosine schedule; it takes clean-latent predictions as they are."""
-    return DPMSolverMultistepScheduler(beta_schedule="squaredcos_cap_v2", prediction_type="sample")
+    return make_scheduler("dpm++")
 
 
 @contextmanager
@@ -96,17 +78,6 @@ def _without_progress_bar() -> Iterator[None]:
     finally:
         if shown:
             logging.enable_progress_bar()
-
-
-def told_levels(decoder: SegmentDecoder, levels: Tensor, decoder_level: float) -> Tensor:
-    """What the decoder is told of denoised segments: (B, S) levels that they started from -> (B, S, K).
-
-    The level of gist latents (of all latents, without a gist) is bounded by `decoder_level`. The others', which the
-    denoiser knows least about, stay: the decoder is not shown those of a segment written from nothing.
-    """
-    is_gist = torch.arange(decoder.config.num_latents, device=levels.device) < decoder.context_latents
-    levels = levels.unsqueeze(-1)
-    return torch.where(is_gist, levels.clamp_max(decoder_level), levels)
 
 
 class StoryPipeline(DiffusionPipeline):
@@ -199,16 +170,31 @@ class StoryPipeline(DiffusionPipeline):
         segments: Sequence[str | None] | None = None,
         start: Sequence[str] = (),
         end: Sequence[str] = (),
-        keywords: Sequence[str] = (),
+        keep: Mapping[int, str] | None = None,
         strength: Sequence[float | None] | None = None,
+        separators: Sequence[str] = (),
+        end_separators: Sequence[str] = (),
+        keywords: Sequence[str] = (),
+        mention: Sequence[str] = (),
+        mention_scale: float = MENTION_SCALE,
+        negative: Sequence[str] = (),
+        controls: Sequence[Control] = (),
+        words_per_segment: int | str | None = None,
         num_stories: int = 1,
         num_inference_steps: int = 20,
         guidance_scale: float = 4.0,
+        guidance_interval: tuple[float, float] = (0.0, 1.0),
         temperature: float = 0.0,
         decoder_level: float | None = None,
+        num_candidates: int = 1,
+        choose: str = "mbr",
+        group: int | None = None,
+        window: int | None = None,
         seed: int = 0,
         batch_size: int = 16,
         callback_on_step_end: Callable[[int, Tensor], None] | None = None,
+        callback_on_draft: Callable[[Draft], None] | None = None,
+        callback_on_group_end: Callable[[Passage], None] | None = None,
     ) -> list[Story]:
         """Write stories.
 
@@ -218,18 +204,40 @@ class StoryPipeline(DiffusionPipeline):
             segments: the story with None for what is to be written; given segments come back as they are.
             start: first segments, kept; they also condition the story when there is no title and no keyword.
             end: last segments, kept.
-            keywords: condition the story when there is no title.
+            keep: segments to be kept, by their index, counted from 0.
             strength: noise level per segment in [0, 1] that a given segment is rewritten from; None or 0 keeps it.
+            separators: white space between the segments of `segments` or `start`; a space where there are too few.
+            end_separators: the same for `end`.
+            keywords: condition the story, beside the title where there is one.
+            mention: words that must occur: they condition the story as `keywords` do, pull the latents of a segment
+                towards each of them, and of several candidates one with as many of them as possible is chosen.
+            mention_scale: how strongly they pull; 0 = not at all.
+            negative: keywords of what the story is to be guided away from.
+            controls: classifiers that pull the latents towards a label.
+            words_per_segment: of several candidates one whose segments are about so long is chosen; a number of words,
+                or "short", "medium" or "long".
             num_stories: how many; story i has the seed `seed + i`.
             num_inference_steps: steps of the scheduler.
             guidance_scale: classifier-free guidance; 1 = off.
+            guidance_interval: lowest and highest noise level, in [0, 1], at which there is guidance.
             temperature: of the decoder; 0 = its likeliest text.
             decoder_level: noise level in [0, 1] that the decoder takes the gist latents (all latents, of a model
                 without a gist) to have at most: the higher, the more it writes on its own, as a language model.
                 None: the model's own.
+            num_candidates: written of every story (of every group of a longer one), the best of which is kept. The
+                first is what one candidate alone would be.
+            choose: "mbr", the candidate that is most like the others, or "likelihood", the one that the decoder finds
+                likeliest; after `mention` and `words_per_segment`.
+            group: segments that are denoised together; a longer story is written group by group. None: all of them
+                where there are no more than the model was trained on, else 4.
+            window: clean segments around a group that it is written to fit; None: what the model was trained on, less
+                the group.
             seed: of the first story.
             batch_size: stories written at once.
-            callback_on_step_end: called with the step and the current clean latents (B, S, K, D).
+            callback_on_step_end: called with the step and the current clean latents (B, S, K, D) of what is written.
+            callback_on_draft: called after every step with the current best text of every segment (decoded for this:
+                it takes time).
+            callback_on_group_end: called with each group of a batch when it is finished.
 
         Raises:
             ValueError: an argument is out of range, or nothing is left to write.
@@ -243,179 +251,115 @@ class StoryPipeline(DiffusionPipeline):
             (guidance_scale, "guidance_scale", 0, 100),
             (temperature, "temperature", 0, 100),
             (decoder_level, "decoder_level", 0, 1),
+            (num_candidates, "num_candidates", 1, 1000),
+            (mention_scale, "mention_scale", 0, 10_000),
+            (1 if group is None else group, "group", 1, MAX_TOGETHER),
+            (0 if window is None else window, "window", 0, MAX_TOGETHER),
         ]:
             if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
                 raise ValueError(f"{name} is {value}; it must be between {low} and {high}")
-        template = self._template(num_segments, segments, start, end, strength)
-        if title is not None:
-            check_text(title, "the title")
-        prompt = self._prompt(title, keywords, start)
+        check_words(keywords=keywords, mention=mention, negative=negative)
+        if not (len(guidance_interval) == 2 and 0 <= guidance_interval[0] <= guidance_interval[1] <= 1):
+            raise ValueError(
+                f"guidance_interval is {guidance_interval}; it must be two noise levels, 0 <= lowest <= highest <= 1"
+            )
+        if negative and guidance_scale == 1:
+            raise ValueError("negative does nothing with guidance_scale 1; give more guidance or leave it out")
+        template = make_template(num_segments, segments, start, end, keep, strength, separators, end_separators)
+        together = min(int(self.denoiser.config.max_count), MAX_TOGETHER)
+        settings = Settings(
+            prompts=self._prompts(title, [*keywords, *mention], start),
+            negative=self._keyword_prompt(negative) if negative else [],
+            num_inference_steps=num_inference_steps,
+            guidance_scale=guidance_scale,
+            guidance_interval=guidance_interval,
+            temperature=temperature,
+            decoder_level=decoder_level,
+            together=group or together,
+            group=group or GROUP,
+            window=max(together - (group or GROUP), 1) if window is None else window,
+            candidates=num_candidates,
+            wishes=make_wishes(mention, words_per_segment, choose, num_candidates),
+            mention_scale=mention_scale,
+            gradients=control_gradients(controls, self.encoder),
+            on_step=callback_on_step_end,
+            on_draft=callback_on_draft,
+        )
         stories: list[Story] = []
+        batch_size = min(batch_size, max(1, MAX_ROWS // num_candidates)) if num_candidates > 1 else batch_size
         for first in range(0, num_stories, batch_size):
             seeds = list(range(seed + first, seed + min(first + batch_size, num_stories)))
             began = time.perf_counter()
-            texts, calls = self._write(
-                prompt,
-                template,
-                seeds,
-                num_inference_steps,
-                guidance_scale,
-                temperature,
-                decoder_level,
-                callback_on_step_end,
-            )
+            texts, calls = self._write(template, settings, seeds, callback_on_group_end)
             seconds = (time.perf_counter() - began) / len(seeds)
-            stories += [Story(text, title, one, seconds, calls) for text, one in zip(texts, seeds, strict=True)]
+            stories += [
+                Story(text, title, one, seconds, calls, template.joints(len(text)))
+                for text, one in zip(texts, seeds, strict=True)
+            ]
         return stories
 
     def _write(
         self,
-        prompt: list[int],
         template: Template,
+        settings: Settings,
         seeds: list[int],
-        num_inference_steps: int,
-        guidance_scale: float,
-        temperature: float,
-        decoder_level: float,
-        on_step: Callable[[int, Tensor], None] | None,
+        on_passage: Callable[[Passage], None] | None,
     ) -> tuple[list[list[str]], int]:
-        """One batch. Every story draws from a generator of its own, so that the batch does not matter."""
-        device, dtype = self.denoiser.device, self.denoiser.dtype
-        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-        ids, mask = (row.to(device).expand(len(seeds), -1) for row in pad_tokens([prompt], 0))
-        condition, condition_mask = self.condition_encoder(ids, mask)
-        null_condition, null_mask = self.condition_encoder(torch.zeros_like(ids), torch.zeros_like(mask))
+        """The segments of a batch of stories, and the calls of the denoiser that they took."""
+        counts = self._counts(template, settings.prompts[0], seeds)
+        # through a moving window only stories of the same length go side by side
+        apart = max(counts) > settings.together
+        stories: dict[int, list[str]] = {seed: [] for seed in seeds}
+        calls = 0
+        for count in sorted(set(counts)) if apart else [None]:
+            rows = [(seed, each) for seed, each in zip(seeds, counts, strict=True) if count in (None, each)]
+            writer = BatchWriter(self, settings, template, [seed for seed, _ in rows], [each for _, each in rows])
+            for passage in writer.write():
+                for (seed, _), written in zip(rows, passage.segments, strict=True):
+                    stories[seed] += written
+                if on_passage is not None:
+                    on_passage(passage)
+            calls += writer.denoiser_calls
+        return [stories[seed] for seed in seeds], calls
 
-        given = {index: text for index, text in enumerate(template.head) if text is not None}
-        texts = [*given.values(), *template.tail]
-        known = encode_texts(self.encoder, self.tokenizer, texts).to(dtype) if texts else None
-        shape = tuple(self.encoder.latent_mean.shape)
-        head = torch.zeros(len(template.head), *shape, device=device, dtype=dtype)
-        if known is not None:
-            head[list(given)] = known[: len(given)]
-        counts = self._counts(template, head, condition, condition_mask, generators)
-        width, num_head, num_tail = max(counts), len(template.head), len(template.tail)
-        segment_mask = torch.arange(width, device=device) < torch.tensor(counts, device=device)[:, None]
-        latents = torch.zeros(len(seeds), width, *shape, device=device, dtype=dtype)
-        levels = torch.ones(len(seeds), width, device=device, dtype=dtype)
-        latents[:, :num_head] = head
-        levels[:, :num_head] = torch.tensor(template.levels, device=device, dtype=dtype)
-        for row, count in enumerate(counts):
-            if known is not None and num_tail:
-                latents[row, count - num_tail : count] = known[len(given) :]
-                levels[row, count - num_tail : count] = 0
-        noise = torch.zeros(len(seeds), width, *shape)
-        uniforms = torch.zeros(len(seeds), width, self.decoder.config.max_tokens)
-        for row, (count, generator) in enumerate(zip(counts, generators, strict=True)):
-            noise[row, :count] = torch.randn(count, *shape, generator=generator)
-            uniforms[row, :count] = torch.rand(uniforms[row, :count].shape, generator=generator)
-        output = sample(
-            self.denoiser,
-            self.scheduler,
-            num_inference_steps,
-            noise.to(device, dtype),
-            segment_mask,
-            condition,
-            condition_mask,
-            null_condition,
-            null_mask,
-            guidance_scale=guidance_scale,
-            latents=latents,
-            start_level=levels,
-            generator=generators,
-            on_step=on_step,
-        )
-        stories = render(
-            self.decoder,
-            self.tokenizer,
-            output.latents,
-            segment_mask,
-            temperature,
-            uniforms.to(device),
-            told_levels(self.decoder, levels, decoder_level),
-        )
-        for story, count in zip(stories, counts, strict=True):
-            for index, text in template.kept(count).items():
-                story[index] = text
-        return stories, output.denoiser_calls
-
-    def _counts(
-        self,
-        template: Template,
-        head: Tensor,
-        condition: Tensor,
-        condition_mask: Tensor,
-        generators: list[torch.Generator],
-    ) -> list[int]:
+    def _counts(self, template: Template, prompt: list[int], seeds: list[int]) -> list[int]:
         """How many segments each story has: as the template says, or sampled from the count head."""
         if template.count is not None:
-            return [template.count] * len(generators)
-        given = (
-            head.expand(len(generators), -1, -1, -1)
-            if len(head)
-            else head.new_zeros(len(generators), 1, *head.shape[1:])
-        )
-        clean_mask = torch.full(given.shape[:2], len(head) > 0, device=head.device)
-        logits = self.denoiser.count_logits(condition, condition_mask, given, clean_mask).float().cpu()
-        least = len(template.head) + len(template.tail) + 1
-        if least >= logits.shape[1]:
-            return [least] * len(generators)
-        logits[:, : least - 1] = -torch.inf
-        rows = zip(logits.softmax(-1), generators, strict=True)
-        return [int(torch.multinomial(row, 1, generator=generator)) + 1 for row, generator in rows]
+            return [template.count] * len(seeds)
+        if template.least >= self.denoiser.config.max_count:
+            return [template.least] * len(seeds)
+        device = self.denoiser.device
+        latents = torch.zeros(1, max(len(template.head), 1), *self.encoder.latent_mean.shape, device=device)
+        given = torch.zeros(latents.shape[:2], dtype=torch.bool, device=device)
+        kept = [index for index, level in enumerate(template.levels) if level == 0]
+        if kept:
+            given[0, kept] = True
+            texts = [str(template.head[index]) for index in kept]
+            latents[0, kept] = encode_texts(self.encoder, self.tokenizer, texts).to(latents)
+        ids, mask = (each.to(device) for each in pad_tokens([prompt], 0))
+        latents = latents.to(self.denoiser.dtype)
+        logits = self.denoiser.count_logits(*self.condition_encoder(ids, mask), latents, given).float().cpu()[0]
+        logits[: template.least - 1] = -torch.inf
+        chances = logits.softmax(-1)
+        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        return [int(torch.multinomial(chances, 1, generator=one)) + 1 for one in generators]
 
-    @staticmethod
-    def _template(
-        num_segments: int | None,
-        segments: Sequence[str | None] | None,
-        start: Sequence[str],
-        end: Sequence[str],
-        strength: Sequence[float | None] | None,
-    ) -> Template:
-        """Check what is given and what is to be written."""
-        if num_segments is not None and not 1 <= num_segments <= MAX_SEGMENTS:
-            raise ValueError(f"num_segments is {num_segments}; it must be between 1 and {MAX_SEGMENTS}")
-        if segments is not None and (start or end):
-            raise ValueError("give either segments, or start and end")
-        if segments is None and strength is not None:
-            raise ValueError("strength needs segments")
-        for value, name in [(segments, "segments"), (start, "start"), (end, "end")]:
-            if value is not None and not isinstance(value, list | tuple):
-                raise ValueError(f"{name} must be a list of texts; got {type(value).__name__}")
-        head: list[str | None] = list(start) if segments is None else list(segments)
-        for text in (*head, *end):
-            if text is not None:
-                check_text(text, "a given segment")
-        given = len(head) + len(end)
-        if segments is None and num_segments is None and given and given >= MAX_SEGMENTS:
-            raise ValueError(f"start and end give {given} segments; with one to write, at most {MAX_SEGMENTS} fit")
-        if segments is not None and num_segments is None:
-            num_segments = given
-        if given > MAX_SEGMENTS or num_segments == 0:
-            raise ValueError(f"segments has {given} entries; it must have between 1 and {MAX_SEGMENTS}")
-        if num_segments is not None:
-            if num_segments < given:
-                raise ValueError(f"num_segments is {num_segments}, fewer than the {given} segments given")
-            head += [None] * (num_segments - given)
-        if strength is not None and len(strength) != len(head):
-            raise ValueError(f"strength has {len(strength)} entries for {len(head)} segments")
-        wanted = strength or [None] * len(head)
-        levels = [1.0 if text is None else float(level or 0) for text, level in zip(head, wanted, strict=True)]
-        if not all(0 <= level <= 1 for level in levels):
-            raise ValueError(f"strength must be between 0 and 1; got {list(wanted)}")
-        if num_segments is not None and not any(levels):
-            raise ValueError("every segment is given; leave at least one to write (None) or give it a strength")
-        return Template(head, list(end), levels, num_segments)
-
-    def _prompt(self, title: str | None, keywords: Sequence[str], start: Sequence[str]) -> list[int]:
-        """Token ids of the condition: the title, else keywords, else the first lines, else nothing."""
-        if not isinstance(keywords, list | tuple):
-            raise ValueError(f"keywords must be a list of texts; got {type(keywords).__name__}")
-        limit = self.condition_encoder.config.max_tokens
+    def _prompts(self, title: str | None, keywords: Sequence[str], start: Sequence[str]) -> list[list[int]]:
+        """Token ids of each condition: title and keywords, else the first lines, else nothing."""
+        prompts = []
         if title is not None:
-            return condition_tokens(self.tokenizer, "title", title, limit)
+            check_text(title, "the title")
+            prompts.append(condition_tokens(self.tokenizer, "title", title, self._prompt_limit))
         if keywords:
-            for word in keywords:
-                check_text(word, "a keyword")
-            return condition_tokens(self.tokenizer, "keywords", ", ".join(keywords), limit)
-        return condition_tokens(self.tokenizer, "start", " ".join(start), limit) if start else []
+            prompts.append(self._keyword_prompt(keywords))
+        if not prompts and start:
+            prompts.append(condition_tokens(self.tokenizer, "start", " ".join(start), self._prompt_limit))
+        return prompts or [[]]
+
+    def _keyword_prompt(self, words: Sequence[str]) -> list[int]:
+        """Token ids of keywords as a condition."""
+        return condition_tokens(self.tokenizer, "keywords", ", ".join(words), self._prompt_limit)
+
+    @property
+    def _prompt_limit(self) -> int:
+        return int(self.condition_encoder.config.max_tokens)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         TurnSegmenter,
         make_segmenter,
     )
-    from .pipelines import RepresentationPipeline, StoryPipeline
+    from .pipelines import ParaphrasePipeline, RepresentationPipeline, StoryPipeline
 
 __version__ = "0.1.0"
 
@@ -37,6 +37,7 @@ __all__ = [
     "SegmentDecoder",
     "RepresentationPipeline",
     "StoryPipeline",
+    "ParaphrasePipeline",
     "__version__",
 ]
 
@@ -53,6 +54,7 @@ _HOMES = {
     "SegmentDecoder": "decoders",
     "RepresentationPipeline": "pipelines",
     "StoryPipeline": "pipelines",
+    "ParaphrasePipeline": "pipelines",
 }
 
 __getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -15,18 +15,25 @@ from typing import Annotated, NoReturn
 import typer
 
 from . import __version__
+from .commands.blind_pairs import export_pairs, score_pairs
 from .commands.calibration import noise
+from .commands.choice import choice
 from .commands.evaluation import evaluate
 from .commands.latents import decode, encode
+from .commands.paraphrase import direction, interpolate, neighbours, paraphrase
 from .commands.segmentation import segment
 from .commands.shared import PLAIN, help_without_command
+from .commands.stories_evaluation import stories
 from .commands.training import train
 from .commands.writing import generate, models, reconstruct
 
 app = typer.Typer(help="Segment-level latent diffusion of text.", **PLAIN)
-for command in (generate, reconstruct, encode, decode, segment, models):
+for command in (generate, paraphrase, interpolate, neighbours, direction, reconstruct, encode, decode, segment, models):
     app.command()(command)
 evaluate.command()(noise)
+evaluate.command()(stories)
+for measure in (choice, export_pairs, score_pairs):
+    evaluate.command()(measure)
 app.add_typer(train, name="train")
 app.add_typer(evaluate, name="evaluate")
 

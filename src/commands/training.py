@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .control import control
 from .shared import PLAIN, Config, Data, Init, Minutes, Out, Set, help_without_command, offline, say
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
 train = typer.Typer(help="Train one stage, or a whole model.", **PLAIN)
+train.command()(control)
 
 
 @train.callback()
@@ -88,6 +90,11 @@ def representation(
     pretrained = values.encoder.pretrained
     if pretrained is None or Path(pretrained).exists():
         offline()
+
+    if init is not None:
+        from ..pipelines.build_representation import with_shapes_of_start
+
+        values = with_shapes_of_start(values, init, set_ or [])
 
     def run() -> None:
         from ..pipelines.train_representation import train_representation

@@ -220,6 +220,19 @@ def test_unknown_prediction():
         make(prediction="epsilon")
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_heads": 7}, "width is 32; it must be a multiple of twice num_heads, 7"),
+        ({"num_heads": 32}, "width is 32; it must be a multiple of twice num_heads, 32"),
+        ({"mlp_ratio": 0.01}, "mlp_ratio is 0.01; of width 32 it must leave at least one channel"),
+    ],
+)
+def test_sizes_that_make_no_network(options, message):
+    with pytest.raises(ValueError, match=message):
+        make(**options)
+
+
 def test_latents_per_token_must_divide():
     assert [make(per_token).tokens_per_segment for per_token in (None, 4, 2, 1)] == [1, 1, 2, 4]
     with pytest.raises(ValueError, match="latents_per_token is 3; it must divide num_latents, 4"):

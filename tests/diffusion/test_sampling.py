@@ -9,6 +9,7 @@ from diffusers import (
     DDIMScheduler,
     DPMSolverMultistepScheduler,
     FlowMatchEulerDiscreteScheduler,
+    FlowMatchHeunDiscreteScheduler,
     UniPCMultistepScheduler,
 )
 from torch import Tensor
@@ -87,6 +88,7 @@ CASES: dict[str, tuple[Callable[[], Any], int, float, float]] = {
     "unipc": (lambda: UniPCMultistepScheduler(prediction_type="sample", **COSINE), 20, 0.001, 0.035),
     "flow-1": (flow(1.0), 50, 0.001, 0.05),
     "flow-3": (flow(3.0), 50, 0.001, 0.1),
+    "heun": (lambda: FlowMatchHeunDiscreteScheduler(shift=3.0), 20, 0.01, 0.02),
 }
 
 
@@ -98,7 +100,7 @@ def test_recovers_a_gaussian(name):
     mean, std = latents.mean((0, 1)), latents.std((0, 1))
     assert (mean - MEAN).abs().max() < mean_error, mean
     assert (std / STD - 1).abs().max() < std_error, std / STD
-    assert len(oracle.calls) == num_steps
+    assert len(oracle.calls) == (2 * num_steps - 1 if name == "heun" else num_steps)
     assert oracle.calls[0]["previous"] is None and oracle.calls[1]["previous"] is not None
 
 
@@ -267,6 +269,28 @@ def test_rows_do_not_depend_on_the_batch(denoiser, name):
         own = generators()[row : row + 1]
         alone = write(denoiser, slice(row, row + 1), make(), count, guidance_scale=1.5, generator=own)
         torch.testing.assert_close(together[row : row + 1, :count], alone, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"guidance_scale": 2.0}, {"guidance_scale": 2.0, "guidance_interval": (0.3, 0.7)}]
+)
+def test_given_segments_need_the_network_once(denoiser, options):
+    """The result is the same; segments that are not given in every document run at every step."""
+    torch.manual_seed(4)
+    given = torch.randn(3, S, K, D)
+    level = torch.tensor([[0.0, 1.0, 0.0, 0.4], [0.0, 1.0, 0.0, 0.0], [0.0, 0.5, 1.0, 0.0]])
+    column = torch.tensor([True, False, False, False])
+    widths: list[int] = []
+    hook = denoiser.register_forward_pre_hook(lambda _m, inputs: widths.append(inputs[0].shape[1]))
+    plain = write(denoiser, latents=given, start_level=level, **options)
+    cached = write(denoiser, latents=given, start_level=level, cached=column, **options)
+    hook.remove()
+    assert widths == [S] * 6 + [S - 1] * 6
+    torch.testing.assert_close(cached, plain, rtol=1e-4, atol=1e-5)
+    other = write(denoiser, latents=given.flip(1), start_level=level, cached=column, **options)
+    assert (other - cached)[:, 1].abs().max() > 1e-3  # what is given still matters
+    with pytest.raises(ValueError, match="cached names a segment that is not given"):
+        write(denoiser, latents=given, start_level=level, cached=~column, **options)
 
 
 def test_same_seed_same_latents_and_the_scheduler_is_left_usable(denoiser):

@@ -1,0 +1,74 @@
+"""The benchmarks of writing run on a tiny model and report what they promise."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+
+FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+@contextmanager
+def script(name: str) -> Iterator[ModuleType]:
+    """A benchmark as a module; the number of threads is left as it was."""
+    spec = spec_from_file_location(f"{name}_benchmark", FOLDER / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    threads = torch.get_num_threads()
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+        with torch.random.fork_rng(devices=[]):
+            yield module
+    finally:
+        torch.set_num_threads(threads)
+        del sys.modules[spec.name]
+
+
+def test_samplers(tiny_model_dir: Path, tiny_corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with script("samplers") as module:
+        options = {
+            "num_stories": 3,
+            "calls": "4",
+            "guidance": "2",
+            "intervals": "0-1,0.2-0.8",
+            "num_segments": 3,
+            "candidates": "1,2-likelihood",
+        }
+        module.main(tiny_corpus, tiny_corpus, model=str(tiny_model_dir), samplers="ddim,flow-heun", **options)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 + 1 + 2 * 2 * 2
+    assert "| ddim | 4 | 2 | 0-1 | 1 |" in lines[3] and "| flow-heun | 3 | 2 | 0.2-0.8 | 2-likelihood |" in lines[10]
+
+
+def test_rollout(tiny_model_dir: Path, tiny_corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with script("rollout") as module:
+        options = {"num_stories": 2, "length": 20, "steps": 2, "threads": 1, "repetitions": 1, "memory_lengths": ""}
+        module.main(tiny_corpus, model=str(tiny_model_dir), out=tmp_path / "numbers.json", **options)
+    result = json.loads((tmp_path / "numbers.json").read_text())
+    assert [row["segments"] for row in result["quality"]][:3] == ["2 to 2", "3 to 4", "5 to 6"]
+    assert [len(story) for story in result["stories"]] == [20, 20]
+    ours, plain = result["speed"]
+    assert ours["seconds"] > 0 and plain["times GPT-2"] == 1 and ours["segments"] == 20
+    assert "First story" in capsys.readouterr().out
+
+
+def test_infilling(tiny_model_dir: Path, tiny_corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labelling = tmp_path / "moods.jsonl"
+    moods = [f"I was {mood} {number} times." for mood in ("happy", "sad") for number in range(8)]
+    moods += [f"He saw {number} lamps in the old garden behind the house of his uncle." for number in range(8)]
+    moods += [f"He had {number} boats and a bike there." for number in range(8)]
+    labelling.write_text(json.dumps({"segments": moods}) + "\n")
+    with script("infilling") as module:
+        module.main(tiny_corpus, labelling, model=str(tiny_model_dir), num_stories=3, candidates=2, steps=2)
+    out = capsys.readouterr().out
+    for name in ("the middle", "the ending", "mention, best of 2", "best of 2", "mood", "person", "length"):
+        assert f"| {name} |" in out, name
+    rows = [line.split("|") for line in out.splitlines() if line.startswith(("| the middle", "| the ending"))]
+    assert [row[2].strip() for row in rows] == ["1", "1"]  # given segments come back
