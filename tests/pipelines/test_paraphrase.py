@@ -1,0 +1,174 @@
+"""Paraphrases by the bundled model: a model with random weights hardly ever ends a sentence."""
+
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import torch
+
+from segdiff import ParaphrasePipeline, StoryPipeline
+from segdiff.pipelines.candidates import Candidate, distinct, edit_distance, normalised, rank, source_bleu
+from segdiff.pipelines.corpus import read_documents
+from segdiff.pipelines.paraphrase import InContext
+from segdiff.pipelines.perturbation import METHODS
+
+SENTENCES: list[str | InContext] = [
+    "Tom wanted a kite.",
+    "It cost 3 dollars.",
+    "Anna worked hard for weeks and then went home.",
+]
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> ParaphrasePipeline:
+    return ParaphrasePipeline.from_pretrained("stories-tiny")
+
+
+def paraphrase(
+    pipeline: ParaphrasePipeline, sentences: list[str | InContext], **options: object
+) -> list[list[Candidate]]:
+    """With few candidates, to be fast."""
+    few = {"num": 2, "oversample": 3, "num_inference_steps": 5}
+    return pipeline(sentences, **{**few, **options})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_candidates_are_distinct_ranked_and_do_not_depend_on_the_batch(
+    pipeline: ParaphrasePipeline, method: str
+) -> None:
+    together = paraphrase(pipeline, [*SENTENCES], method=method, strength=0.9)
+    assert sum(map(len, together)) > 3  # of six
+    for sentence, candidates in zip(map(str, SENTENCES), together, strict=True):
+        keys = [normalised(one.text) for one in candidates]
+        assert len({normalised(sentence), *keys}) == len(keys) + 1
+        assert [one.score for one in candidates] == sorted((one.score for one in candidates), reverse=True)
+        for one in candidates:
+            assert one.source_bleu == pytest.approx(source_bleu(sentence, one.text), abs=1e-3)
+            assert one.edit_distance == pytest.approx(edit_distance(sentence, one.text), abs=1e-3)
+    texts = [[one.text for one in candidates] for candidates in together]
+    alone = [
+        paraphrase(pipeline, [sentence], method=method, strength=0.9, batch_size=5)[0]
+        for sentence in reversed(SENTENCES)
+    ]
+    assert [[one.text for one in some] for some in reversed(alone)] == texts
+    other = paraphrase(pipeline, [*SENTENCES], method=method, strength=0.9, seed=1)
+    assert [[one.text for one in some] for some in other] != texts
+
+
+def test_strict_leaves_no_warnings(pipeline: ParaphrasePipeline) -> None:
+    found = paraphrase(pipeline, [*SENTENCES], num=6)  # the last ones of many
+    assert any(one.warnings for some in found for one in some)
+    strict = paraphrase(pipeline, [*SENTENCES], strict=True, num=6)
+    assert any(strict)
+    assert not any(one.warnings for some in strict for one in some)
+
+
+def test_another_model_ranks(pipeline: ParaphrasePipeline) -> None:
+    def embed(texts: list[str]) -> torch.Tensor:
+        return torch.nn.functional.normalize(torch.tensor([[1.0, float(len(text))] for text in texts]), dim=1)
+
+    (candidates,) = paraphrase(pipeline, SENTENCES[:1], similarity=embed)
+    assert all(one.similarity > 0.99 for one in candidates)
+    with pytest.raises(ValueError, match="similarity model '/no/such' cannot be loaded"):
+        paraphrase(pipeline, SENTENCES[:1], similarity="/no/such")
+
+
+def test_documents_are_reworded_in_place(pipeline: ParaphrasePipeline) -> None:
+    text = "Tom wanted a kite.  It cost 3 dollars.\n\nHe laughed!"
+    options = {"num": 2, "strength": 0.9}
+    found = pipeline.document(text, which=[1], **options)
+    assert list(found.candidates) == [1] and len(found) == 2
+    rewritten = found.rewrite(1)
+    assert rewritten.startswith("Tom wanted a kite.  ") and rewritten.endswith("\n\nHe laughed!")
+    assert found.candidates[1][1].text in rewritten
+    assert found.rewrite(99) == rewritten
+    every = pipeline.document(text, **options)
+    assert sorted(every.candidates) == [0, 1, 2]
+    blank, whole = pipeline.documents([" \n", text], **options)
+    assert len(blank) == 0 and blank.rewrite() == " \n"
+    assert whole.rewrite() == every.rewrite()
+    assert len(pipeline.documents(["Tom laughed."], which=[3])[0]) == 0
+    with pytest.raises(ValueError, match="the text has 3 sentences; there is no sentence 4"):
+        pipeline.document(text, which=[3])
+
+
+def test_the_context_is_seen(pipeline: ParaphrasePipeline) -> None:
+    sentence = "Anna worked hard for weeks and then went home."
+    alone = paraphrase(pipeline, [sentence], method="denoise", strength=1)
+    context = InContext(sentence, ["Her brother was sick."], ["The dog barked at the doctor."])
+    assert paraphrase(pipeline, [context], method="denoise", strength=1) != alone
+
+
+def test_a_sentence_that_is_too_long_is_cut_in_documents_only(pipeline: ParaphrasePipeline) -> None:
+    text = "Tom " + "and Anna " * 40 + "laughed."
+    with pytest.raises(ValueError, match="tokens, at most"):
+        paraphrase(pipeline, [text])
+    found = pipeline.document(text, num=1)
+    assert len(found.segments) > 1
+    assert all(text[segment.start : segment.end] == segment.text for segment in found.segments)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"strength": 0}, "strength is 0: nothing changes"),
+        ({"strength": 1.5}, "strength is 1.5"),
+        ({"num": 0}, "num is 0"),
+        ({"method": "magic"}, "method is 'magic'; known: "),
+        ({"temperature": -1}, "temperature is -1"),
+        ({"seed": True}, "seed is True"),
+    ],
+)
+def test_bad_options(pipeline: ParaphrasePipeline, options: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        paraphrase(pipeline, ["Tom laughed."], **options)
+
+
+@pytest.mark.parametrize(("text", "message"), [("  ", "a sentence is empty"), ("a\ud800b", "lone surrogate")])
+def test_bad_texts(pipeline: ParaphrasePipeline, text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        paraphrase(pipeline, [text])
+    with pytest.raises(ValueError, match="sentences is one string"):
+        pipeline("Tom laughed.")
+
+
+def test_no_sentences_no_candidates(pipeline: ParaphrasePipeline) -> None:
+    assert pipeline([]) == []
+
+
+def test_it_saves_and_loads_as_a_story_model(pipeline: ParaphrasePipeline, tmp_path: Path) -> None:
+    pipeline.save_pretrained(tmp_path / "model")
+    again = ParaphrasePipeline.from_pretrained(tmp_path / "model")
+    assert paraphrase(again, SENTENCES[:1]) == paraphrase(pipeline, SENTENCES[:1])
+    assert isinstance(StoryPipeline.from_pretrained(tmp_path / "model"), StoryPipeline)
+
+
+def test_distance_and_copies() -> None:
+    assert edit_distance("Tom went home.", "Tom went home!") == 0
+    assert edit_distance("Tom went home.", "Tom ran home today.") == pytest.approx(2 / 4)
+    assert edit_distance("", "") == 0
+    assert distinct("It rained.", ["it RAINED!", "It snowed.", "It snowed", "", "so it so it so it so it so"]) == [
+        "It snowed."
+    ]
+
+
+def test_rank_prefers_the_wanted_change() -> None:
+    near = Candidate("a", similarity=0.9, source_bleu=80, edit_distance=0.1, fluency=0, score=0.9)
+    far = replace(near, text="b", edit_distance=0.5, score=0.8, warnings=["negation lost"])
+    assert [one.text for one in rank([near, far], 0.1)] == ["a", "b"]
+    assert [one.text for one in rank([near, far], 0.5)] == ["b", "a"]
+    assert [one.text for one in rank([near, far], 0.5, change_weight=0)] == ["a", "b"]
+    assert [one.text for one in rank([near, far], 0.5, strict=True)] == ["a"]
+
+
+def test_more_strength_more_change(pipeline: ParaphrasePipeline, data_dir: Path) -> None:
+    stories = islice(read_documents(data_dir / "stories/roc.test.jsonl.gz"), 8)
+    sentences = [segment for story in stories for segment in story.segments]
+    means = []
+    for strength in (0.1, 0.4, 1.0):
+        found = pipeline(sentences, num=1, oversample=4, strength=strength)
+        scores = [one.source_bleu for some in found for one in some]
+        assert len(scores) > 0.7 * len(sentences)
+        means.append(sum(scores) / len(scores))
+    assert means[0] > means[1] + 2 and means[1] > means[2] + 5, means
