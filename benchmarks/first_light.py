@@ -8,41 +8,35 @@ above 1 is faster than plain. Rounds are interleaved (ours, plain, ours, plain),
 
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from itertools import accumulate, pairwise
 from pathlib import Path
-from random import Random
 from typing import Annotated, Any
 
 import numpy as np
 import torch
 import typer
+from measure import NUM_SEGMENTS, Contender, Row, cell, loss_of, peak_memory, shown, synthetic_corpus, table
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
 
 from segdiff import StoryPipeline
 from segdiff.configs.loader import load_config
-from segdiff.configs.schema import DiffusionConfig, LoopConfig, RepresentationConfig
+from segdiff.configs.schema import DiffusionConfig, RepresentationConfig
 from segdiff.pipelines import train_diffusion, train_representation
 from segdiff.pipelines.batches import DocumentSampler, SegmentBatch, segment_batch
-from segdiff.pipelines.corpus import Document
 from segdiff.pipelines.diffusion import DiffusionObjective
 from segdiff.pipelines.latent_batches import ConditionDrawer, LatentBatch, latent_batch
-from segdiff.pipelines.prepared import PreparedCorpus, prepare
+from segdiff.pipelines.prepared import PreparedCorpus
 from segdiff.pipelines.representation import RepresentationObjective
-from segdiff.pipelines.tokenization import train_tokenizer
 
 PARTS = ("generation", "training", "command")
 TITLE = "The lost dog"
-NUM_SEGMENTS, NUM_STEPS = 5, 20
+NUM_STEPS = 20
 BATCH_SIZES = (1, 16)
-FREQUENT_WORDS = "the a to and his her was in of it he she they had for with on at that so but"
 QUICK_REPRESENTATION = [
     "data.vocab_size=400",
     "encoder.text_config={d_model: 16, num_layers: 1, num_heads: 2, d_kv: 8, d_ff: 32}",
@@ -60,8 +54,6 @@ QUICK_DIFFUSION = [
     "condition.text_config={d_model: 16, num_layers: 1, num_heads: 2, d_kv: 8, d_ff: 32}",
     "loop.batch_documents=2",
 ]
-
-Row = dict[str, Any]
 
 
 # -------------------------------------------------------------------------------------------- generation
@@ -94,98 +86,7 @@ def measure_generation(model: str, repetitions: int) -> list[Row]:
     return rows
 
 
-def peak_memory() -> float:
-    """Largest resident memory of this process so far in MiB."""
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
-
-
-# -------------------------------------------------------------------------------------- synthetic corpus
-
-
-def synthetic_documents(num_documents: int, seed: int = 0) -> list[Document]:
-    """Titled stories of five sentences of 5 to 19 words, whose words are as unevenly frequent as real ones."""
-    rng = Random(seed)
-    onsets, nuclei, codas = [*"bdfghklmnprstvw", "sh", "ch", "st"], "aeiou", ["", "n", "r", "s", "t"]
-    syllables = [onset + nucleus + coda for onset in onsets for nucleus in nuclei for coda in codas]
-    seldom = ["".join(rng.choices(syllables, k=rng.randint(1, 3))) for _ in range(3000)]
-    frequent = FREQUENT_WORDS.split()
-    weights = list(accumulate(1 / (rank + 3) for rank in range(len(seldom))))  # Zipf
-
-    def word() -> str:
-        return rng.choices(seldom, cum_weights=weights)[0]
-
-    def sentence() -> str:
-        length = min(19, max(5, round(rng.gauss(10, 3.2))))
-        rest = [rng.choice(frequent) if rng.random() < 0.55 else word() for _ in range(length - 3)]
-        return " ".join([rng.choice(["Tom", "Anna", "Sue", "Frank"]), "was", *rest, word()]) + "."
-
-    return [
-        Document(tuple(sentence() for _ in range(NUM_SEGMENTS)), " ".join(word() for _ in range(3)))
-        for _ in range(num_documents)
-    ]
-
-
-def synthetic_corpus(
-    num_documents: int, vocab_size: int, max_tokens: int
-) -> tuple[PreparedCorpus, PreTrainedTokenizerFast]:
-    """The synthetic stories with a tokenizer of their own; neighbouring sentences stand for paraphrases."""
-    documents = synthetic_documents(num_documents)
-    texts = [text for document in documents for text in document.segments]
-    tokenizer = train_tokenizer(texts, vocab_size)
-    return prepare(documents, pairwise(texts[: 4 * num_documents]), tokenizer, max_tokens), tokenizer
-
-
 # ---------------------------------------------------------------------------------------------- training
-
-
-class Contender:
-    """One way of training: makes its batch, runs forward, backward and an optimiser step.
-
-    Args:
-        model: what is trained.
-        batch_at: step -> batch, part of what is timed.
-        loss_of: batch -> scalar loss.
-        loop: precision and optimiser options, the same for both sides.
-        clip: clip gradients as the training loop does (plain does not).
-        ema_decay: keep a moving average as the diffusion stage does.
-    """
-
-    def __init__(
-        self,
-        model: nn.Module,
-        batch_at: Callable[[int], Any],
-        loss_of: Callable[[Any], Tensor],
-        loop: LoopConfig,
-        clip: bool = False,
-        ema_decay: float | None = None,
-    ) -> None:
-        self.model, self.batch_at, self.loss_of, self.loop, self.clip = model.train(), batch_at, loss_of, loop, clip
-        rate = loop.learning_rate / 100  # there is no warm-up of the learning rate here
-        self.optimizer = torch.optim.AdamW(
-            model.parameters(), lr=rate, betas=loop.betas, weight_decay=loop.weight_decay, fused=True
-        )
-        self.averaged = None
-        if ema_decay:
-            self.averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(ema_decay), use_buffers=False)
-
-    def step(self, index: int) -> int:
-        """Train on batch `index`; the number of its segments."""
-        batch = self.batch_at(index)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.loop.mixed_precision == "bf16"):
-            loss = self.loss_of(batch)
-        loss.backward()
-        if self.clip:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.loop.max_grad_norm)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        if self.averaged is not None:
-            self.averaged.update_parameters(self.model)
-        return int(batch.segment_mask.sum())
-
-    def num_parameters(self) -> int:
-        """Weights, shared ones once."""
-        return sum(parameter.numel() for parameter in self.model.parameters())
 
 
 def compare(
@@ -247,11 +148,6 @@ def representation_contenders(
         pairs = own.contrastive.pairs if contrastive else 0
         contenders[name] = Contender(objective, batches(pairs), loss_of(objective), own.loop, clip=True)
     return contenders
-
-
-def loss_of(objective: nn.Module) -> Callable[[Any], Tensor]:
-    """Batch -> the weighted sum of an objective's losses."""
-    return lambda batch: objective(batch)["loss"]
 
 
 def plain_t5(
@@ -420,26 +316,7 @@ def process_seconds(arguments: Sequence[str], environment: Mapping[str, str]) ->
     return time.perf_counter() - began
 
 
-def shown(words: Sequence[str]) -> str:
-    """A command line as one would type it."""
-    return " ".join(f'"{word}"' if " " in word else word for word in words)
-
-
 # ------------------------------------------------------------------------------------------------ report
-
-
-def table(rows: Sequence[Row]) -> str:
-    """Rows as a Markdown table; a column that a row lacks stays empty."""
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    lines = [columns, ["---"] * len(columns), *([cell(row.get(name)) for name in columns] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def cell(value: Any) -> str:
-    """A value of a table: numbers to four figures."""
-    if isinstance(value, float):
-        return f"{value:.4g}" if value < 1000 else f"{value:.0f}"
-    return "" if value is None else str(value)
 
 
 def main(

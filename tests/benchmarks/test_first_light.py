@@ -87,13 +87,15 @@ def test_contrastive_rows_have_triples_and_plain_has_none(first_light):
     }
 
 
-def test_synthetic_sentences_have_5_to_19_words(first_light):
-    documents = first_light.synthetic_documents(50)
+def test_synthetic_sentences_have_5_to_19_words():
+    from measure import synthetic_documents
+
+    documents = synthetic_documents(50)
     lengths = [len(text.split()) for document in documents for text in document.segments]
     assert min(lengths) >= 5
     assert max(lengths) <= 19
     assert 9 < sum(lengths) / len(lengths) < 11
-    assert documents == first_light.synthetic_documents(50)
+    assert documents == synthetic_documents(50)
 
 
 def test_failures_are_loud(first_light):

@@ -1,0 +1,6 @@
+"""Makes the benchmarks' own modules importable, as running one of their scripts does."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
