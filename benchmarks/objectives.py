@@ -1,9 +1,9 @@
 """What each objective of the representation stage does: the same model and data, one thing changed at a time.
 
-python benchmarks/objectives.py PREPARED DATA --init MODEL --config representation-tiny --steps 150 --out runs/objectives
+python benchmarks/objectives.py PREPARED DATA --init MODEL --config representation-tiny --steps 150 --out OUT
 
-PREPARED is a prepared corpus with paraphrases (`RUN/data` of `segdiff train representation`), DATA the data folder, MODEL
-what all runs start from. A run that is complete is not repeated, so the command can be stopped and given again.
+PREPARED is a prepared corpus with paraphrases (`RUN/data` of `segdiff train representation`), DATA the data folder,
+MODEL what all runs start from. A run that is complete is not repeated, so the command can be stopped and given again.
 """
 
 import gzip
@@ -38,6 +38,8 @@ def stories(path: Path) -> list[list[str]]:
 
 def measure(folder: Path, data: Path, segments: int, seed: int) -> dict[str, Any]:
     """The numbers of a row; all decoding is free-running."""
+    from torch import Generator, randn
+
     from segdiff.encoders.latents import add_noise, noise_level, unit_direction
     from segdiff.pipelines.codec import ModelCodec
     from segdiff.pipelines.ladder import agreement
@@ -45,7 +47,6 @@ def measure(folder: Path, data: Path, segments: int, seed: int) -> dict[str, Any
     from segdiff.pipelines.loading import load_representation
     from segdiff.pipelines.paraphrase_auc import fitting_pairs, paraphrase_auc, read_pairs
     from segdiff.pipelines.robustness import worst_case
-    from torch import Generator, randn
 
     codec = ModelCodec(*load_representation(str(folder)))
     texts = [text for story in stories(data / "stories/roc.test.jsonl.gz") for text in story]
