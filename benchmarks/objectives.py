@@ -1,6 +1,6 @@
 """What each objective of the representation stage does: the same model and data, one thing changed at a time.
 
-python benchmarks/objectives.py PREPARED DATA --init MODEL --config representation-tiny --steps 150 --out OUT
+python benchmarks/objectives.py PREPARED DATA --init MODEL --config representation-tiny --steps 80 --out OUT
 
 PREPARED is a prepared corpus with paraphrases (`RUN/data` of `segdiff train representation`), DATA the data folder,
 MODEL what all runs start from. A run that is complete is not repeated, so the command can be stopped and given again.
@@ -69,7 +69,8 @@ def main(
     init: Annotated[str, typer.Option(help="What all runs start from.")],
     out: Annotated[Path, typer.Option(help="Folder of the runs.")],
     config: str = "representation-tiny",
-    steps: int = 150,
+    steps: int = 80,
+    documents: Annotated[int, typer.Option(help="In a step.")] = 20,
     segments: int = 200,
     seed: int = 0,
     only: Annotated[list[str] | None, typer.Option(help="Names of rows, in place of all.")] = None,
@@ -86,8 +87,9 @@ def main(
         folder = out / name.replace(",", "").replace("'", "").replace(" ", "-")
         record = folder / "row.json"
         if not record.is_file():
-            settings = [f"data.train=[{prepared}]", f"loop.max_steps={steps}", "loop.warmup_steps=20", *RUNS[name]]
-            options = load_config(RepresentationConfig, config, [*settings, f"loop.seed={seed}", "data.valid=[]"])
+            loop = [f"loop.max_steps={steps}", f"loop.batch_documents={documents}", f"loop.seed={seed}"]
+            settings = [f"data.train=[{prepared}]", *loop, "loop.warmup_steps=20", *RUNS[name]]
+            options = load_config(RepresentationConfig, config, settings)
             train_representation(options, folder, init=init)
             write_json(record, {"row": {"run": name, **measure(folder / "model", data, segments, seed)}})
         rows.append(json.loads(record.read_text())["row"])
