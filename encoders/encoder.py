@@ -150,7 +150,9 @@ class SegmentEncoder(ModelMixin, ConfigMixin):
     @property
     def meaning(self) -> slice:
         """Which of the K latents texts are compared by: the gist but for its topic, or all without a gist."""
-        return slice(self.config.topic_latents, self.config.gist_latents or None)
+        if not self.config.gist_latents:
+            return slice(None)
+        return slice(self.config.topic_latents, self.config.gist_latents)
 
     def encode(self, input_ids: Tensor, mask: Tensor) -> Tensor:
         """(N, T) token ids and mask -> normalised latents (N, K, D)."""

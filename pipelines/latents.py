@@ -136,7 +136,7 @@ class RepresentationPipeline:
         Raises:
             ValueError: as `encode`.
         """
-        return embeddings(self.encode(texts, batch_size, show_progress), self.encoder).numpy()
+        return embeddings(self.encode(texts, batch_size, show_progress), self.encoder.meaning).numpy()
 
     def as_sentence_transformer(self) -> "SentenceTransformer":
         """The same embeddings as a `sentence-transformers` model, for its losses, evaluators and searches.
@@ -148,8 +148,11 @@ class RepresentationPipeline:
         return sentence_transformer(self.encoder, self.tokenizer)
 
 
-def embeddings(latents: Tensor, encoder: SegmentEncoder) -> Tensor:
-    """(N, K, D) latents -> sentence embeddings of length one: of the gist latents that say what a segment means, side
-    by side; the mean of all latents (N, D) where there is no gist."""
-    meaning = latents[:, encoder.meaning]
-    return F.normalize(meaning.flatten(1) if encoder.config.gist_latents else meaning.mean(dim=1), dim=-1)
+def embeddings(latents: Tensor, meaning: slice) -> Tensor:
+    """(N, K, D) latents -> sentence embeddings of length one.
+
+    They are the latents that say what a segment means (`SegmentEncoder.meaning`) side by side; where that is all of
+    them, which keep the words' order, their mean (N, D).
+    """
+    found = latents[:, meaning]
+    return F.normalize(found.mean(dim=1) if meaning == slice(None) else found.flatten(1), dim=-1)

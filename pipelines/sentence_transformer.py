@@ -41,7 +41,7 @@ class SegmentModule(InputModule):
 
     def forward(self, features: dict[str, Any], **options: Any) -> dict[str, Any]:
         latents = self.encoder.encode(features["input_ids"], features["attention_mask"])
-        return {**features, "sentence_embedding": embeddings(latents, self.encoder)}
+        return {**features, "sentence_embedding": embeddings(latents, self.encoder.meaning)}
 
     def save(self, output_path: str, *arguments: Any, safe_serialization: bool = True, **options: Any) -> None:
         """Refused: a folder of `sentence-transformers` would have to run our code when loaded.
