@@ -6,7 +6,7 @@ Fluency is the log-probability a word under interpolated trigrams of the judge's
 same again, so distinct-2 stands beside it; human text and the same with its words shuffled are the controls. Title
 recall is the share of the title's words that the story has, beside that of another story's title. "Nearer its title" is
 the share of the other stories that are further from a story's title than the story itself, by the model's topic vectors
-(0.5 = the title does not matter); only for models with a gist.
+(0.5 = the title does not matter); only for models with topic latents.
 """
 
 import random
@@ -40,7 +40,7 @@ def recall(titles: list[str], stories: Stories) -> float:
 
 def nearer(titles: list[str], stories: Stories, pipeline: StoryPipeline) -> float | str:
     """Mean share of the other stories whose topics are further from a title than those of its own story."""
-    if pipeline.encoder.gist is None:
+    if pipeline.encoder.gist is None or not pipeline.encoder.config.topic_latents:
         return "-"
     topics = pipeline.encoder.gist.topics
 

@@ -84,6 +84,7 @@ class EncoderConfig(Config):
     frozen: Annotated[int, Field(ge=0)] | Literal["all"] = 0  # first layers, with the embeddings, that are not trained
     num_latents: int = Field(4, ge=1)
     gist_latents: int = Field(0, ge=0)  # the first of them, which say what the whole segment is about
+    topic_latents: int = Field(0, ge=0)  # the first of those: the topic, found in closed form (`learn_topics`)
     latent_dim: int = Field(64, ge=1)
     compressor: Literal["aligned", "perceiver", "pooled"] = "aligned"  # "pooled": a sentence vector, num_latents = 1
     states_per_latent: int = Field(8, ge=1)

@@ -22,7 +22,13 @@ from .text_encoders import text_config as make_text_config
 
 COMPRESSORS = ("aligned", "perceiver", "pooled")
 # Options younger than the first saved models; at these values they are no part of a fingerprint.
-YOUNGER: dict[str, Any] = {"start_token_id": None, "pooling_mode": "mean", "unit_length": False, "gist_latents": 0}
+YOUNGER: dict[str, Any] = {
+    "start_token_id": None,
+    "pooling_mode": "mean",
+    "unit_length": False,
+    "gist_latents": 0,
+    "topic_latents": 0,
+}
 
 
 class SegmentEncoder(ModelMixin, ConfigMixin):
@@ -43,10 +49,12 @@ class SegmentEncoder(ModelMixin, ConfigMixin):
         start_token_id: put before each segment, as BERT and BART have it; None: nothing is.
         pooling_mode, unit_length: of "pooled"; see `SentencePooling`.
         gist_latents: G, the first of the K latents, which say what the whole segment is about.
+        topic_latents: how many of those, the first ones, are its topic; see `GistPooling`.
 
     Raises:
         ValueError: unknown `text_config["model_type"]` or `compressor`, "pooled" with K other than 1, not fewer
-            gist latents than K, or `max_tokens` beyond the positions of the text encoder.
+            gist latents than K, not fewer topic latents than gist latents, or `max_tokens` beyond the positions of the
+            text encoder.
     """
 
     @register_to_config
@@ -64,11 +72,16 @@ class SegmentEncoder(ModelMixin, ConfigMixin):
         pooling_mode: str = "mean",
         unit_length: bool = False,
         gist_latents: int = 0,
+        topic_latents: int = 0,
     ) -> None:
         super().__init__()
         if not 0 <= gist_latents < num_latents:
             raise ValueError(
                 f"gist_latents is {gist_latents}; it must be at least 0 and below num_latents, {num_latents}"
+            )
+        if topic_latents and not 0 < topic_latents < gist_latents:
+            raise ValueError(
+                f"topic_latents is {topic_latents}; it must be at least 0 and below gist_latents, {gist_latents}"
             )
         config = make_text_config(text_config)
         positions = getattr(config, "max_position_embeddings", None)
@@ -83,7 +96,7 @@ class SegmentEncoder(ModelMixin, ConfigMixin):
         shape = (config.hidden_size, num_latents - gist_latents, latent_dim, config.num_attention_heads)
         self.gist: GistPooling | None = None
         if gist_latents:
-            self.gist = GistPooling(config.vocab_size, config.hidden_size, gist_latents, latent_dim)
+            self.gist = GistPooling(config.vocab_size, config.hidden_size, gist_latents, topic_latents, latent_dim)
         self.pooling: AlignedPooling | PerceiverPooling | SentencePooling
         if compressor == "aligned":
             self.pooling = AlignedPooling(*shape, states_per_latent, rate)
@@ -133,6 +146,13 @@ class SegmentEncoder(ModelMixin, ConfigMixin):
             return latents
         latents = F.layer_norm(latents, latents.shape[-1:])
         return latents if self.gist is None else torch.cat([self.gist(input_ids, states, mask), latents], dim=1)
+
+    @property
+    def meaning(self) -> slice:
+        """Which of the K latents texts are compared by: the gist but for its topic, or all without a gist."""
+        if not self.config.gist_latents:
+            return slice(None)
+        return slice(self.config.topic_latents, self.config.gist_latents)
 
     def encode(self, input_ids: Tensor, mask: Tensor) -> Tensor:
         """(N, T) token ids and mask -> normalised latents (N, K, D)."""

@@ -30,8 +30,8 @@ class Codec(Protocol):
     """A representation as its measures see it; the tests have toy ones."""
 
     @property
-    def gist_latents(self) -> int:
-        """How many latents, the first ones, sum up their segment; 0: no latent is told apart."""
+    def meaning(self) -> slice:
+        """Which of the latents texts are compared by."""
 
     def fits(self, texts: Sequence[str]) -> list[bool]:
         """Which texts can be encoded."""
@@ -55,8 +55,8 @@ class ModelCodec:
     tokenizer: PreTrainedTokenizerFast
 
     @property
-    def gist_latents(self) -> int:
-        return self.encoder.config.gist_latents
+    def meaning(self) -> slice:
+        return self.encoder.meaning
 
     def fits(self, texts: Sequence[str]) -> list[bool]:
         limit = min(self.encoder.config.max_tokens, self.decoder.config.max_tokens)

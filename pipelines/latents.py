@@ -131,12 +131,12 @@ class RepresentationPipeline:
         return texts
 
     def embed(self, texts: Iterable[str], batch_size: int = 256, show_progress: bool = False) -> np.ndarray:
-        """Sentence embeddings (N, D) in single precision and of length one: the mean of each segment's latents.
+        """Sentence embeddings (N, C) in single precision and of length one; see `embeddings`.
 
         Raises:
             ValueError: as `encode`.
         """
-        return embeddings(self.encode(texts, batch_size, show_progress), self.encoder.config.gist_latents).numpy()
+        return embeddings(self.encode(texts, batch_size, show_progress), self.encoder.meaning).numpy()
 
     def as_sentence_transformer(self) -> "SentenceTransformer":
         """The same embeddings as a `sentence-transformers` model, for its losses, evaluators and searches.
@@ -148,8 +148,11 @@ class RepresentationPipeline:
         return sentence_transformer(self.encoder, self.tokenizer)
 
 
-def embeddings(latents: Tensor, gist_latents: int = 0) -> Tensor:
-    """(N, K, D) latents -> sentence embeddings of length one: (N, G * D) of the gist;
-    (N, D) of the mean of all without one."""
-    gist = latents[:, :gist_latents].flatten(1) if gist_latents else latents.mean(dim=1)
-    return F.normalize(gist, dim=-1)
+def embeddings(latents: Tensor, meaning: slice) -> Tensor:
+    """(N, K, D) latents -> sentence embeddings of length one.
+
+    They are the latents that say what a segment means (`SegmentEncoder.meaning`) side by side; where that is all of
+    them, which keep the words' order, their mean (N, D).
+    """
+    found = latents[:, meaning]
+    return F.normalize(found.mean(dim=1) if meaning == slice(None) else found.flatten(1), dim=-1)

@@ -92,9 +92,7 @@ def hard_negative(text: str, kind: str, rng: random.Random) -> str | None:
 
 
 def paraphrase_auc(codec: Codec, sets: Mapping[str, Sequence[Pair]], seed: int) -> list[dict[str, Any]]:
-    """AUC of `similarity` on normalised gist latents: paraphrase pairs against every kind of negative, for every set.
-
-    A model without a gist is compared on all its latents.
+    """AUC of `similarity` on normalised latents (`Codec.meaning`): paraphrase pairs against every kind of negative.
 
     Against random texts it detects latents that do not encode meaning (0.5); against texts of like length, latents
     that encode little but length; against hard negatives, latents that encode the words and not what they say (below
@@ -111,7 +109,7 @@ def paraphrase_auc(codec: Codec, sets: Mapping[str, Sequence[Pair]], seed: int) 
         if len(pairs) < 2:
             rows.append({"pairs_of": name, "negatives": "random", "pairs": len(pairs), "auc": None, "interval": None})
             continue
-        left, right = (gist(codec, texts) for texts in zip(*pairs, strict=True))
+        left, right = (meanings(codec, texts) for texts in zip(*pairs, strict=True))
         positive = paired_similarity(left, right)
         for kind, (chosen, other) in negatives(codec, pairs, right, rng).items():
             row: dict[str, Any] = {"pairs_of": name, "negatives": kind, "pairs": len(chosen)}
@@ -124,9 +122,9 @@ def paraphrase_auc(codec: Codec, sets: Mapping[str, Sequence[Pair]], seed: int) 
     return rows
 
 
-def gist(codec: Codec, texts: Sequence[str]) -> Tensor:
-    """What N texts are compared by: their gist latents (N, G, D), all latents where the model has none."""
-    return codec.encode(texts)[:, : codec.gist_latents or None]
+def meanings(codec: Codec, texts: Sequence[str]) -> Tensor:
+    """The latents that N texts are compared by, (N, k, D)."""
+    return codec.encode(texts)[:, codec.meaning]
 
 
 def fitting_pairs(codec: Codec, pairs: Sequence[Pair]) -> list[Pair]:
@@ -154,7 +152,7 @@ def negatives(
         }
         fits = codec.fits(list(texts.values()))
         texts = {index: text for (index, text), fit in zip(texts.items(), fits, strict=True) if fit}
-        found[kind] = list(texts), gist(codec, list(texts.values())) if texts else right[:0]
+        found[kind] = list(texts), meanings(codec, list(texts.values())) if texts else right[:0]
     return found
 
 

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from transformers import PreTrainedTokenizerFast
 
-from ..encoders.corruptions import change_meaning, keep_meaning
+from ..encoders.corruptions import change_meaning, changes_of_meaning, keep_meaning
 from .corpus import Document, extract_keywords
 from .tokenization import segment_tokens, token_lists
 
@@ -134,7 +134,13 @@ def prepare(
     titles: list[str] = []
     keywords: list[str] = []
     document_keywords: list[list[int]] = []
-    pairs: list[tuple[str, str]] = list(paraphrases)
+    pairs: list[tuple[str, str]] = []
+    changed: list[str | None] = []
+    for one, other in paraphrases:  # few and precious: both ways, with every hard negative that there is
+        for anchor, positive in ((one, other), (other, one)):
+            for negative in changes_of_meaning(anchor, rng) or [None]:
+                pairs.append((anchor, positive))
+                changed.append(negative)
     num_given = len(pairs)
     texts_of: list[tuple[str, ...]] = []
     for document in documents:
@@ -158,7 +164,7 @@ def prepare(
             kept = keep_meaning(text, rng)
             if kept is not None:
                 pairs.append((text, kept))
-    changed = [change_meaning(anchor, rng) for anchor, _ in pairs]
+                changed.append(change_meaning(text, rng))
     pair_tokens = [segment_tokens(tokenizer, column) for column in ([a for a, _ in pairs], [b for _, b in pairs])]
     hard = [segment_tokens(tokenizer, [text])[0] if text else [] for text in changed]
     fits = [

@@ -79,11 +79,11 @@ the decoder gives the nearer end. <em>Drift</em> is their distance from the poin
 {{ table(numbers.smoothness.interpolations, true) }}
 
 <h2>Paraphrases</h2>
-<p>AUC: how often a paraphrase is more similar to its text than a negative is, by the cosine of their gist latents, or
-of all latents of a model without a gist. Pairs of <em>rules</em> are rewrites of the measured segments, the others
-come from the files given. Negatives are other texts, texts of like length, or the text itself with one thing changed
-by rule: there few words differ, and below 0.5 wording outweighs meaning. Few pairs say little; under ten there is no
-interval.</p>
+<p>AUC: how often a paraphrase is more similar to its text than a negative is, by the cosine of the latents that say
+what they mean: of the gist without its topic, or all latents of a model without a gist. Pairs of <em>rules</em> are
+rewrites of the measured segments, the others come from the files given. Negatives are other texts, texts of like
+length, or the text itself with one thing changed by rule: there few words differ, and below 0.5 wording outweighs
+meaning. Few pairs say little; under ten there is no interval.</p>
 {{ picture("paraphrases", "AUC by set of pairs and kind of negative") }}
 {{ table(paraphrases) }}
 

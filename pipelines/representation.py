@@ -125,15 +125,15 @@ class RepresentationObjective(nn.Module):
         return torch.cat(losses)
 
     def contrast(self, batch: SegmentBatch) -> Tensor:
-        """InfoNCE of anchors' and positives' gist (all latents without one), with in-batch and hard negatives."""
+        """InfoNCE of what anchors and positives mean (`SegmentEncoder.meaning`), with in-batch and hard negatives."""
         assert batch.triples is not None and batch.triple_mask is not None and batch.has_negative is not None
         num_pairs = batch.triples.shape[1]
         kinds = 3 if self.config.contrastive.hard_negatives else 2
         mask = batch.triple_mask[:kinds].flatten(0, 1).clone()
         mask[:, 0] = 1  # an absent negative still needs a token; it is left out below
         raw = self.encoder(batch.triples[:kinds].flatten(0, 1), mask)
-        gist = self.encoder.normalize(raw)[:, : self.encoder.config.gist_latents or None]
-        anchor, positive, *negative = gist.split(num_pairs)
+        meaning = self.encoder.normalize(raw)[:, self.encoder.meaning]
+        anchor, positive, *negative = meaning.split(num_pairs)
         hard = negative[0][batch.has_negative] if negative else None
         config = self.config.contrastive
         return info_nce(anchor, positive, hard, config.temperature, config.similarity)

@@ -14,7 +14,7 @@ from .tokenization import pad_tokens, segment_tokens
 
 
 class SegmentModule(InputModule):
-    """Texts to sentence embeddings of length one: the mean of a segment's normalised latents."""
+    """Texts to sentence embeddings of length one; see `embeddings`."""
 
     tokenizer: Any
 
@@ -28,7 +28,8 @@ class SegmentModule(InputModule):
         return self.encoder.config.max_tokens
 
     def get_embedding_dimension(self) -> int:
-        return self.encoder.config.latent_dim * (self.encoder.config.gist_latents or 1)
+        learned = self.encoder.config.gist_latents - self.encoder.config.topic_latents
+        return self.encoder.config.latent_dim * (learned or 1)
 
     def preprocess(self, inputs: Sequence[Any], prompt: str | None = None, **options: Any) -> dict[str, Tensor]:
         """N texts -> token ids and mask (N, T); a text that is too long is cut off."""
@@ -40,7 +41,7 @@ class SegmentModule(InputModule):
 
     def forward(self, features: dict[str, Any], **options: Any) -> dict[str, Any]:
         latents = self.encoder.encode(features["input_ids"], features["attention_mask"])
-        return {**features, "sentence_embedding": embeddings(latents, self.encoder.config.gist_latents)}
+        return {**features, "sentence_embedding": embeddings(latents, self.encoder.meaning)}
 
     def save(self, output_path: str, *arguments: Any, safe_serialization: bool = True, **options: Any) -> None:
         """Refused: a folder of `sentence-transformers` would have to run our code when loaded.

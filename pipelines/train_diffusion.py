@@ -64,11 +64,11 @@ def build(
 def start_from_embedding(condition_encoder: ConditionEncoder, encoder: SegmentEncoder) -> None:
     """Start the condition's token embedding from what the segment encoder knows of words, at unit variance.
 
-    These are the topic vectors of its gist, or without a gist its token embedding, in their widest directions. Words
+    These are the topic vectors of its gist, or without topics its token embedding, in their widest directions. Words
     that it found alike then condition alike from the first step on.
     """
-    known = encoder.text_encoder.get_input_embeddings().weight if encoder.gist is None else encoder.gist.topics
-    source = known.float()
+    embedding = encoder.text_encoder.get_input_embeddings().weight
+    source = (encoder.gist.topics if encoder.gist is not None and encoder.config.topic_latents else embedding).float()
     target = condition_encoder.text_encoder.get_input_embeddings().weight
     centred = source - source.mean(0)
     _, _, directions = torch.linalg.svd(centred, full_matrices=False)

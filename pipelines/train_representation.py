@@ -112,6 +112,7 @@ def build(config: RepresentationConfig, tokenizer: PreTrainedTokenizerFast) -> t
         "states_per_latent": config.encoder.states_per_latent,
         "num_compressor_layers": config.encoder.num_compressor_layers,
         "max_tokens": config.data.max_tokens,
+        "topic_latents": config.encoder.topic_latents,
         **shape,
     }
     check_text_config(config.encoder.text_config, "encoder.text_config", any_family=True)
@@ -278,8 +279,8 @@ def train_representation(
         data = load_data(config.data, folder, run_tokenizer(config))
         encoder, decoder = build(config, data.tokenizer)
     config = fix_parts(encoder, config)
-    if encoder.gist is not None and not encoder.gist.topics.any():
-        size = encoder.gist.topics.shape[1]
+    size = encoder.config.topic_latents * encoder.config.latent_dim
+    if encoder.gist is not None and size and not encoder.gist.topics.any():
         encoder.gist.topics.copy_(learn_topics(data.train, len(data.tokenizer), size, config.loop.seed))
         fix_statistics(encoder, data.train, config.loop.seed)
     objective = RepresentationObjective(encoder, decoder, config)

@@ -1,4 +1,4 @@
-"""Gist latents: topic vectors first, and what the encoder adds."""
+"""Gist latents: the topic first, then what the encoder has learned."""
 
 import pytest
 import torch
@@ -7,14 +7,14 @@ from torch import Tensor
 from segdiff.encoders import SegmentEncoder
 from segdiff.encoders.gist import GistPooling
 
-VOCABULARY, HIDDEN, GIST, WIDTH = 30, 16, 2, 4
+VOCABULARY, HIDDEN, GIST, TOPIC, WIDTH = 30, 16, 3, 2, 4
 TEXT = {"vocab_size": VOCABULARY, "d_model": HIDDEN, "num_layers": 1, "num_heads": 2, "d_kv": 8, "d_ff": 16}
 
 
 def pooling() -> GistPooling:
     torch.manual_seed(0)
-    made = GistPooling(VOCABULARY, HIDDEN, GIST, WIDTH)
-    made.topics[2:] = torch.randn(VOCABULARY - 2, GIST * WIDTH)
+    made = GistPooling(VOCABULARY, HIDDEN, GIST, TOPIC, WIDTH)
+    made.topics[2:] = torch.randn(VOCABULARY - 2, TOPIC * WIDTH)
     return made
 
 
@@ -22,21 +22,20 @@ def inputs(*ids: int) -> tuple[Tensor, Tensor, Tensor]:
     return torch.tensor([ids]), torch.randn(1, len(ids), HIDDEN), torch.ones(1, len(ids), dtype=torch.long)
 
 
-def test_it_starts_as_the_direction_of_the_summed_topics():
+def test_the_topic_is_the_direction_of_the_summed_vectors():
     gist = pooling()
     ids, states, mask = inputs(5, 9, 7, 1)
     found = gist(ids, states, mask)
     assert found.shape == (1, GIST, WIDTH)
     wanted = gist.topics[[5, 9, 7]].sum(0)
-    torch.testing.assert_close(found.flatten(), wanted / wanted.square().mean().sqrt())
+    torch.testing.assert_close(found[:, :TOPIC].flatten(), wanted / wanted.square().mean().sqrt())
     torch.testing.assert_close(gist(ids.flip(1), states, mask), found)
-    assert not gist(*inputs(1, 1)).any(), "tokens without a topic: nothing, and no division by zero"
+    assert not gist(*inputs(1, 1))[:, :TOPIC].any(), "tokens without a topic: nothing, and no division by zero"
 
 
 @torch.no_grad()
-def test_what_the_states_add_sees_every_token_and_no_padding():
+def test_what_is_learned_sees_every_token_and_no_padding():
     gist = pooling()
-    torch.nn.init.normal_(gist.out.weight)
     ids, states, mask = inputs(5, 9, 7)
     alone = gist(ids, states, mask)
     padded = torch.cat([states, 100 * torch.randn(1, 2, HIDDEN)], dim=1)
@@ -45,12 +44,13 @@ def test_what_the_states_add_sees_every_token_and_no_padding():
     for token in range(3):
         changed = states.clone()
         changed[:, token] += 1
-        assert (gist(ids, changed, mask) - alone).abs().max() > 1e-3
+        moved = (gist(ids, changed, mask) - alone).abs().amax(-1)[0]
+        assert moved[TOPIC:].min() > 1e-3 and not moved[:TOPIC].any()
 
 
-def test_it_can_be_learned_from_the_start():
+def test_all_but_the_topic_is_learned():
     gist = pooling()
-    gist(*inputs(5, 9)).square().sum().backward()
+    (gist(*inputs(5, 9)) * torch.arange(GIST * WIDTH).view(GIST, WIDTH)).sum().backward()
     assert gist.out.weight.grad is not None and gist.out.weight.grad.any()
     assert not any(name == "topics" for name, _ in gist.named_parameters())
 
@@ -58,14 +58,18 @@ def test_it_can_be_learned_from_the_start():
 @pytest.mark.parametrize("compressor", ["aligned", "perceiver"])
 def test_the_gist_comes_first_and_is_part_of_the_fingerprint(compressor, tmp_path):
     torch.manual_seed(0)
-    encoder = SegmentEncoder(TEXT, num_latents=5, latent_dim=WIDTH, compressor=compressor, gist_latents=GIST).eval()
+    encoder = SegmentEncoder(
+        TEXT, num_latents=5, latent_dim=WIDTH, compressor=compressor, gist_latents=GIST, topic_latents=TOPIC
+    )
+    encoder.eval()
     assert encoder.gist is not None
     ids = torch.tensor([[5, 9, 7]])
     before, fingerprint = encoder(ids, torch.ones_like(ids)), encoder.fingerprint()
     encoder.gist.topics.normal_()
     after = encoder(ids, torch.ones_like(ids))
     assert after.shape == (1, 5, WIDTH) and encoder.fingerprint() != fingerprint
-    assert torch.equal(after[:, GIST:], before[:, GIST:]) and not torch.equal(after[:, :GIST], before[:, :GIST])
+    assert torch.equal(after[:, TOPIC:], before[:, TOPIC:]) and not torch.equal(after[:, :TOPIC], before[:, :TOPIC])
+    assert encoder.meaning == slice(TOPIC, GIST)
     encoder.save_pretrained(tmp_path)
     assert torch.equal(SegmentEncoder.from_pretrained(tmp_path).eval()(ids, torch.ones_like(ids)), after)
 
@@ -74,3 +78,18 @@ def test_the_gist_comes_first_and_is_part_of_the_fingerprint(compressor, tmp_pat
 def test_too_many_or_too_few(gist_latents):
     with pytest.raises(ValueError, match=f"gist_latents is {gist_latents}; it must be at least 0 and below"):
         SegmentEncoder(TEXT, num_latents=4, latent_dim=WIDTH, gist_latents=gist_latents)
+
+
+@pytest.mark.parametrize("topic_latents", [-1, 2, 3])
+def test_too_many_topic_latents(topic_latents):
+    with pytest.raises(ValueError, match=f"topic_latents is {topic_latents}; it must be at least 0 and below"):
+        SegmentEncoder(TEXT, num_latents=4, latent_dim=WIDTH, gist_latents=2, topic_latents=topic_latents)
+
+
+def test_a_gist_without_a_topic_and_no_gist():
+    plain = SegmentEncoder(TEXT, num_latents=4, latent_dim=WIDTH)
+    learned = SegmentEncoder(TEXT, num_latents=4, latent_dim=WIDTH, gist_latents=2)
+    ids = torch.tensor([[5, 9, 7]])
+    assert learned(ids, torch.ones_like(ids)).shape == (1, 4, WIDTH)
+    latents = torch.arange(4)
+    assert latents[plain.meaning].tolist() == [0, 1, 2, 3] and latents[learned.meaning].tolist() == [0, 1]

@@ -84,6 +84,19 @@ def test_triples_fit_and_stay_together(corpus, tokenizer):
     assert all(anchor != negative for anchor, negative in hard)
 
 
+def test_paraphrases_come_both_ways_with_every_hard_negative(tokenizer):
+    corpus = prepare(DOCUMENTS, [("Tom had 3 dogs.", "There were 3 dogs at his home.")], tokenizer, max_tokens=30)
+    given = zip(rows(corpus.anchors), rows(corpus.positives), rows(corpus.negatives), strict=True)
+    one, other = segment_tokens(tokenizer, ["Tom had 3 dogs.", "There were 3 dogs at his home."])
+    triples = list(given)[: corpus.num_paraphrases]
+    assert {(tuple(anchor), tuple(positive)) for anchor, positive, _ in triples} == {
+        (tuple(one), tuple(other)),
+        (tuple(other), tuple(one)),
+    }
+    negatives = {tokenizer.decode(negative, skip_special_tokens=True).split()[0] for *_, negative in triples}
+    assert len(triples) >= 4 and len(negatives) > 2, "another name, another number, ..."
+
+
 def test_same_seed_same_corpus(corpus, tokenizer):
     again = prepare(DOCUMENTS, PARAPHRASES, tokenizer, max_tokens=30)
     ragged = [name for name, value in vars(corpus).items() if isinstance(value, Ragged)]
@@ -99,7 +112,7 @@ def test_nothing_that_fits(tokenizer):
 def test_save_and_load_are_equal(corpus, tmp_path):
     corpus.save(tmp_path / "deep" / "folder")
     loaded = PreparedCorpus.load(tmp_path / "deep" / "folder")
-    assert loaded.num_paraphrases == corpus.num_paraphrases == 1
+    assert loaded.num_paraphrases == corpus.num_paraphrases > 0
     for name, ragged in vars(corpus).items():
         if isinstance(ragged, Ragged):
             assert np.array_equal(getattr(loaded, name).flat, ragged.flat), name

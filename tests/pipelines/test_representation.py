@@ -179,14 +179,14 @@ def test_every_option_of_the_gist_changes_the_learned_weights(prepared, batch, n
 
 
 @torch.no_grad()
-def test_the_gist_alone_is_contrasted(prepared, batch):
-    objective = make(prepared, {"encoder": {"gist_latents": 1}})
+def test_what_is_learned_of_the_gist_alone_is_contrasted(prepared, batch):
+    objective = make(prepared, {"encoder": {"gist_latents": 2, "topic_latents": 1, "num_latents": 3}})
     assert objective.encoder.gist is not None
-    objective.encoder.gist.topics.normal_()
     before = objective.contrast(batch)
+    objective.encoder.gist.topics.normal_()
     objective.encoder.pooling.slot.normal_()
     assert objective.contrast(batch) == before
-    objective.encoder.gist.topics.normal_()
+    objective.encoder.gist.out.weight.normal_()
     assert objective.contrast(batch) != before
 
 
@@ -455,7 +455,9 @@ def test_fine_tuning_starts_from_the_given_model(whole_run, tiny_corpus, tmp_pat
 
 def test_what_fits_is_reused_and_the_rest_starts_anew(whole_run, tiny_corpus, tmp_path):
     tuned = stage(tiny_corpus, max_steps=2, learning_rate=1e-9)
-    tuned = tuned.model_copy(update={"encoder": tuned.encoder.model_copy(update={"gist_latents": 1})})
+    tuned = tuned.model_copy(
+        update={"encoder": tuned.encoder.model_copy(update={"num_latents": 3, "gist_latents": 2, "topic_latents": 1})}
+    )
     train_representation(tuned, tmp_path / "run", reuse=str(whole_run / "model"))
     old, new = (load_representation(folder / "model")[0] for folder in (whole_run, tmp_path / "run"))
     assert new.gist is not None and new.gist.topics.any(), "topics are learned where none are taken over"

@@ -29,7 +29,7 @@ random.Random(0).shuffle(TEXTS)
 class WordCodec:
     """A slot per word, each a random vector of the word; texts of more than `slots` words are cut."""
 
-    gist_latents = 0
+    meaning = slice(None)
 
     def __init__(self, slots: int = SLOTS, scale: float = 1.0) -> None:
         self.slots = slots

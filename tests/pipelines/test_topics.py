@@ -1,4 +1,4 @@
-"""Topic vectors: what keeps company in documents is alike."""
+"""Topic vectors: words are alike that tell the same of the rest of their document."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from segdiff.pipelines.prepared import PreparedCorpus, Ragged
-from segdiff.pipelines.topics import learn_topics
+from segdiff.pipelines.topics import company, learn_topics
 
 VOCABULARY, SIZE = 40, 4
 
@@ -38,11 +38,28 @@ def test_words_of_a_theme_are_alike(corpus):
     assert own.min() > 0.8 and alike.max() < 0.3
 
 
-def test_rare_words_are_longer_and_what_is_everywhere_is_nothing(corpus):
-    table = learn_topics(corpus, VOCABULARY, SIZE)
-    assert not table[3].any() and table[4:36].norm(dim=1).min() > 0.01
-    rare = [[3, 39]] + [corpus.segments[row].tolist() for row in range(1, 800)]  # 39 is in one segment alone
-    assert learn_topics(replace(corpus, segments=Ragged.of(rare)), VOCABULARY, SIZE)[39].norm() > table[4].norm()
+def test_what_is_everywhere_says_nothing(corpus):
+    table = learn_topics(corpus, VOCABULARY, SIZE - 1)
+    assert table[3].norm() < 0.05 * table[4:36].norm(dim=1).min()
+    assert not table[36:].any(), "tokens that the corpus does not have"
+
+
+def test_a_title_is_one_of_the_segments(corpus):
+    alone = [[2 * document] for document in range(400)]  # one segment each, the other becomes the title
+    titles = Ragged.of([corpus.segments[2 * document + 1].tolist() for document in range(400)])
+    titled = replace(corpus, documents=Ragged.of(alone), titles=titles)
+    np.testing.assert_allclose(company(titled, VOCABULARY), company(corpus, VOCABULARY))
+    with pytest.raises(ValueError, match="documents of two or more segments"):
+        learn_topics(replace(corpus, documents=Ragged.of(alone)), VOCABULARY, SIZE)
+
+
+def test_company_by_hand():
+    """Two documents of three and two segments: each pair of different segments counts, one over the others' number."""
+    none = Ragged.of([])
+    segments, documents = Ragged.of([[0, 1, 1], [1], [2], [0], [0, 2]]), Ragged.of([[0, 1, 2], [3, 4]])
+    corpus = PreparedCorpus(segments, documents, Ragged.of([[], []]), none, Ragged.of([[], []]), none, none, none)
+    expected = np.array([[2, 0.5, 0.5 + 1], [0.5, 1, 1], [0.5 + 1, 1, 0]])
+    np.testing.assert_allclose(company(corpus, 3), expected)
 
 
 def test_same_seed_same_topics_and_the_generator_is_left_alone(corpus):
