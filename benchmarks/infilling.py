@@ -72,9 +72,7 @@ def fit(pipeline: StoryPipeline, written: list[str], given: list[list[str]]) -> 
     def vectors(texts: list[str]) -> Tensor:
         rows = segment_tokens(pipeline.tokenizer, texts)
         safe = [text if text.strip() and len(row) <= limit else "." for text, row in zip(texts, rows, strict=True)]
-        return embeddings(
-            encode_texts(pipeline.encoder, pipeline.tokenizer, safe), pipeline.encoder.config.gist_latents
-        )
+        return embeddings(encode_texts(pipeline.encoder, pipeline.tokenizer, safe), pipeline.encoder.meaning)
 
     own, around = vectors(written), torch.stack([vectors(texts).mean(0) for texts in given])
     own, around = (F.normalize(each - each.mean(0), dim=-1) for each in (own, around))

@@ -37,7 +37,7 @@ def vectors(pipeline: StoryPipeline, texts: list[str]) -> Tensor:
     tokens = segment_tokens(pipeline.tokenizer, texts)
     fit = [text if text.strip() and len(row) <= limit else "." for text, row in zip(texts, tokens, strict=True)]
     latents = encode_texts(pipeline.encoder, pipeline.tokenizer, fit)
-    return embeddings(latents, pipeline.encoder.config.gist_latents)
+    return embeddings(latents, pipeline.encoder.meaning)
 
 
 def nearer(pipeline: StoryPipeline, titles: list[str], stories: Stories) -> float:

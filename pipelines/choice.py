@@ -119,7 +119,7 @@ def score_cases(
             LIKELIHOOD + LESS: (free - given).sum(1),
             GIST: -given[:, :gist].sum(1),
             GIST + LESS: (free - given)[:, :gist].sum(1),
-            EMBEDDING: batch.closeness(gist),
+            EMBEDDING: batch.closeness(pipeline.encoder.meaning),
         }
         counts = [len(case.options) for case in chosen]
         for row in rows:
@@ -186,9 +186,9 @@ class OptionBatch:
         grid = level_grid(samples)
         return diffusion_bound(estimate, self.latents, self.scored, grid, self.noise, context if hide else None)
 
-    def closeness(self, gist_latents: int) -> Tensor:
+    def closeness(self, meaning: slice) -> Tensor:
         """Cosine (B,) of the mean sentence embeddings of candidate and context."""
-        every = embeddings(self.latents.flatten(0, 1), gist_latents).unflatten(0, self.latents.shape[:2])
+        every = embeddings(self.latents.flatten(0, 1), meaning).unflatten(0, self.latents.shape[:2])
         context = self.segment_mask & ~self.scored
         candidate, given = ((every * mask.unsqueeze(-1)).sum(1) for mask in (self.scored, context))
         return torch.cosine_similarity(candidate, given, dim=-1)

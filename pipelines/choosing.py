@@ -101,7 +101,7 @@ def best(candidates: Sequence[Sequence[str]], scores: Sequence[float], wishes: W
     return max(range(len(candidates)), key=key)
 
 
-def mbr_scores(latents: Tensor, gist_latents: int) -> list[float]:
+def mbr_scores(latents: Tensor, meaning: slice) -> list[float]:
     """Minimum-Bayes-risk scores of N candidates: how like the others each is, by embeddings of its segments.
 
     The best has the smallest expected loss if any of the candidates may be the right one (as in arXiv 2212.09462). Loss
@@ -109,10 +109,10 @@ def mbr_scores(latents: Tensor, gist_latents: int) -> list[float]:
 
     Args:
         latents: (N, S, K, D) of the candidates' texts.
-        gist_latents: see `embeddings`.
+        meaning: see `embeddings`.
     """
     num_candidates, num_segments = latents.shape[:2]
-    vectors = embeddings(latents.flatten(0, 1).float(), gist_latents).view(num_candidates, num_segments, -1)
+    vectors = embeddings(latents.flatten(0, 1).float(), meaning).view(num_candidates, num_segments, -1)
     alike = torch.einsum("asd,bsd->ab", vectors, vectors) / num_segments
     return ((alike.sum(1) - alike.diagonal()) / max(num_candidates - 1, 1)).tolist()
 

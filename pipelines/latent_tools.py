@@ -58,12 +58,12 @@ def neighbours(
     """
     if num < 1:
         raise ValueError(f"num is {num}; it must be at least 1")
-    gist = pipeline.encoder.config.gist_latents
-    query = embeddings(pipeline.encode([text]), gist)[0]
+    meaning = pipeline.encoder.meaning
+    query = embeddings(pipeline.encode([text]), meaning)[0]
     rest = iter(corpus)
     best: dict[str, Neighbour] = {}
     while chunk := list(islice(rest, LINES_AHEAD)):
-        alike = (embeddings(pipeline.encode([line for _, line in chunk]), gist) @ query).tolist()
+        alike = (embeddings(pipeline.encode([line for _, line in chunk]), meaning) @ query).tolist()
         for (number, line), similarity in zip(chunk, alike, strict=True):
             if line != text and line not in best:
                 best[line] = Neighbour(similarity, number, line)

@@ -217,7 +217,7 @@ class ParaphrasePipeline(StoryPipeline):
 
     def embed(self, texts: Sequence[str]) -> Tensor:
         """Unit vectors (N, C) of N texts, by the model's own encoder."""
-        return embeddings(encode_texts(self.encoder, self.tokenizer, texts).float(), self.encoder.config.gist_latents)
+        return embeddings(encode_texts(self.encoder, self.tokenizer, texts).float(), self.encoder.meaning)
 
     def fluency(self, texts: Sequence[str], batch_size: int = 256) -> Tensor:
         """Log-probability a token (N,) of N texts by the decoder alone: it is told that it knows no latent."""

@@ -329,7 +329,7 @@ class BatchWriter:
         scores: list[float] = []
         for start in range(0, len(texts), n):
             rows = read[start : start + n][:, wanted[start]]
-            scores += mbr_scores(rows, pipeline.encoder.config.gist_latents)
+            scores += mbr_scores(rows, pipeline.encoder.meaning)
         return scores
 
     def choose(self, story: int, texts: list[list[str]], wanted: Tensor, scores: list[float]) -> int:

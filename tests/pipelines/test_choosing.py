@@ -37,7 +37,7 @@ def test_what_is_asked_for_comes_before_the_score():
 def test_mbr_finds_the_one_in_the_middle():
     angle = torch.tensor([0.0, 0.9, 1.0, 1.1, 3.0])
     latents = torch.stack([angle.cos(), angle.sin()], -1)[:, None, None].expand(-1, 3, 2, -1)
-    scores = mbr_scores(latents, 0)
+    scores = mbr_scores(latents, slice(None))
     assert scores.index(max(scores)) == 2
     assert scores[2] == pytest.approx(float(torch.cos(angle[2] - angle[[0, 1, 3, 4]]).mean()), abs=1e-5)
 
