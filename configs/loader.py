@@ -21,7 +21,7 @@ ConfigT = TypeVar("ConfigT", bound=BaseModel)
 class Config(BaseModel):
     """Base of every config schema: unknown keys are errors and values do not change once read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def load_config(schema: type[ConfigT], source: str | Path | None = None, overrides: Sequence[str] = ()) -> ConfigT:

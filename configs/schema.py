@@ -19,7 +19,7 @@ class DataConfig(Config):
     max_documents: int | None = Field(None, ge=1)
     max_segments: int = Field(12, ge=1)  # longer documents are seen through windows of this length
     max_tokens: int = Field(40, ge=4)  # longer segments are left out of training
-    vocab_size: int = Field(4096, ge=300)
+    vocab_size: int = Field(4096, ge=300, le=1_000_000)
     tokenizer: str | None = None  # folder of a trained tokenizer; None trains one on `train`
 
 
@@ -36,8 +36,8 @@ class LoopConfig(Config):
     final_learning_rate_share: float = Field(0.02, ge=0, le=1)
     weight_decay: float = Field(0.01, ge=0)
     max_grad_norm: float = Field(1.0, gt=0)
-    betas: tuple[float, float] = (0.9, 0.98)
-    seed: int = 0
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.9, 0.98)
+    seed: int = Field(0, ge=0, le=2**62)
     log_every: int = Field(20, ge=1)
     checkpoint_every: int = Field(500, ge=1)
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"

@@ -4,7 +4,8 @@ import gzip
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice, pairwise
 from pathlib import Path
@@ -37,23 +38,30 @@ def read_paraphrases(paths: list[str]) -> Iterator[tuple[str, str]]:
     """Training pairs that mean the same, from JSONL of {"a", "b", "label"?, "split"?} or {"texts": [...]}.
 
     Raises:
-        ValueError: a line is neither.
+        ValueError: a line is neither, or the file is no text.
     """
     for path in paths:
         opener: Any = gzip.open if path.endswith(".gz") else open
         with opener(path, "rt", encoding="utf-8") as file:
-            for number, line in enumerate(file, start=1):
-                if not line.strip():
-                    continue
-                try:
-                    record = json.loads(line)
-                    if record.get("split", "train") != "train" or not record.get("label", 1):
-                        continue
-                    yield from (pairwise(record["texts"]) if "texts" in record else [(record["a"], record["b"])])
-                except (json.JSONDecodeError, AttributeError, KeyError):
-                    raise ValueError(
-                        f'{path} line {number} is no paraphrase record: expected {{"a", "b"}} or {{"texts": [...]}}'
-                    ) from None
+            try:
+                yield from _pairs(file, path)
+            except (UnicodeDecodeError, gzip.BadGzipFile, EOFError, zlib.error) as error:
+                raise ValueError(f"the paraphrases {path} cannot be read ({error}); give JSONL in UTF-8") from None
+
+
+def _pairs(lines: Iterable[str], path: str) -> Iterator[tuple[str, str]]:
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+            if record.get("split", "train") != "train" or not record.get("label", 1):
+                continue
+            yield from (pairwise(record["texts"]) if "texts" in record else [(record["a"], record["b"])])
+        except (json.JSONDecodeError, AttributeError, KeyError):
+            raise ValueError(
+                f'{path} line {number} is no paraphrase record: expected {{"a", "b"}} or {{"texts": [...]}}'
+            ) from None
 
 
 def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerFast:
@@ -90,14 +98,16 @@ def load_data(config: DataConfig, folder: Path, tokenizer: PreTrainedTokenizerFa
         tokenizer: of the model to be fine-tuned, or None to train or load one as the config says.
 
     Raises:
-        ValueError: no training data named, or nothing usable in it.
+        ValueError: no training data named, nothing usable in it, or a pipe in place of a file.
         FileNotFoundError: a path does not exist.
     """
     if not config.train:
         raise ValueError("no training data: give data.train, e.g. --set 'data.train=[stories.jsonl]'")
     for path in [*config.train, *config.valid, *config.paraphrases]:
-        if not Path(path).exists():
-            raise FileNotFoundError(f"no such corpus: {path}")
+        if not path.strip() or not Path(path).exists():
+            raise FileNotFoundError(f"no such corpus: {path or repr(path)}")
+        if not (Path(path).is_file() or Path(path).is_dir()):
+            raise ValueError(f"the corpus {path} is a pipe or device, and is read more than once; write it to a file")
     ready = Path(config.train[0])
     if not (ready / "train" / FILE).exists():
         if tokenizer is None and config.tokenizer is not None:

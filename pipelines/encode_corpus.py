@@ -35,18 +35,6 @@ def fitting_segments(
             yield from ((number, piece) for piece in pieces if piece.strip())
 
 
-def check_lines(lines: Iterable[str], name: str) -> Iterator[str]:
-    """The lines, refusing those that are no text.
-
-    Raises:
-        ValueError: a line holds NUL bytes.
-    """
-    for number, line in enumerate(lines, start=1):
-        if "\0" in line:
-            raise ValueError(f"{name} line {number} holds NUL bytes: this is a binary file, not text")
-        yield line
-
-
 def encode_corpus(
     corpus: Path,
     folder: Path,
@@ -80,7 +68,7 @@ def encode_corpus(
     new = LatentIndex(pipeline.encoder.fingerprint(), num_latents, latent_dim, dtype, shard_segments, by, digest)
     ahead = BATCHES_AHEAD * batch_size
     with locked(folder, INDEX, SHARDS), corpus.open("rb") as stream:
-        lines = check_lines(read_lines(stream, str(corpus)), str(corpus))
+        lines = read_lines(stream, str(corpus))
         if not any(line.strip() for line in lines):
             raise ValueError(f"{corpus} holds no text")
         stream.seek(0)
@@ -88,7 +76,7 @@ def encode_corpus(
         show(index.count)
         if index.complete:
             return index
-        lines = check_lines(read_lines(stream, str(corpus)), str(corpus))
+        lines = read_lines(stream, str(corpus))
         segments = numbered_segments(lines, segmenter, index.line)
         rest = islice(fitting_segments(segments, pipeline, ahead), index.line_segments, None)
 

@@ -24,13 +24,29 @@ def read_lines(stream: IO[bytes], name: str) -> Iterator[str]:
     """Lines of UTF-8 text without their line breaks.
 
     Raises:
-        ValueError: a line is not UTF-8.
+        ValueError: a line is not UTF-8, or holds NUL bytes.
     """
     for number, raw in enumerate(stream, start=1):
+        if b"\0" in raw:
+            raise ValueError(f"{name} line {number} holds NUL bytes: this is a binary file, not text")
         try:
             yield raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
         except UnicodeDecodeError as error:
             raise ValueError(f"{name} line {number} is not UTF-8 ({error.reason}); convert it first") from None
+
+
+def some_lines(stream: IO[bytes], name: str) -> Iterator[str]:
+    """`read_lines` of a text that is more than blank lines.
+
+    Raises:
+        ValueError: there is nothing but those; at the end.
+    """
+    found = False
+    for line in read_lines(stream, name):
+        found = found or bool(line.strip())
+        yield line
+    if not found:
+        raise ValueError(f"{'standard input' if name == '-' else name} is empty; give some text")
 
 
 def fitting_pieces(text: str, tokenizer: PreTrainedTokenizerFast, max_tokens: int) -> list[str]:
@@ -70,7 +86,7 @@ def reconstruct(
         ValueError: `noise` is negative or not finite.
     """
     if not (math.isfinite(noise) and noise >= 0):
-        raise ValueError(f"noise is {noise}; it must be 0 or more")
+        raise ValueError(f"noise is {noise}; it must be a finite number, 0 or more")
     return _reconstruct(lines, encoder, decoder, tokenizer, noise, seed, segmenter or SentenceSegmenter())
 
 

@@ -24,7 +24,8 @@ def open_run(folder: Path, config: BaseModel, **beside: str | None) -> None:
     """Make `folder` the folder of a run of `config`, or check that it already is.
 
     A run without a checkpoint has nothing to lose: its config is replaced, so that a command with a slip in it can be
-    given again. An option that is younger than the run has its default value there.
+    given again. An option that is younger than the run has its default value there. Of the processes of one
+    `accelerate launch` the main one does it.
 
     Args:
         folder: made when absent.
@@ -35,6 +36,8 @@ def open_run(folder: Path, config: BaseModel, **beside: str | None) -> None:
         ValueError: the folder holds a run of another config, or something that is no run.
     """
     _refuse_file(folder)
+    if not _is_main():
+        return
     values = config.model_dump(mode="json") | {key: value for key, value in beside.items() if value is not None}
     file = folder / CONFIG
     if file.exists():
@@ -76,7 +79,7 @@ def locked(folder: Path, name: str = CONFIG, work: str = METRICS) -> Iterator[No
         ValueError: another process is at work there, or it is a file.
     """
     _refuse_file(folder)
-    if sys.platform == "win32" or os.environ.get("RANK", "0") != "0":
+    if sys.platform == "win32" or not _is_main():
         yield
         return
     import fcntl
@@ -109,6 +112,10 @@ def _remove(paths: list[Path], folders: list[Path]) -> None:
     for folder in folders:
         with suppress(OSError):
             folder.rmdir()
+
+
+def _is_main() -> bool:
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _refuse_file(folder: Path) -> None:

@@ -10,17 +10,12 @@ from ..configs.schema import AdaptationConfig, ConditionConfig
 from .adaptation import AdaptationBatch, AdaptationObjective
 from .batches import DocumentSampler, pad_rows
 from .checkpoints import write_json
-from .data import load_data
 from .latent_batches import ConditionDrawer, latent_batch
+from .representation_validation import VALIDATION_SEGMENTS, validation_batches, validation_metrics
 from .saving import save_pipeline
 from .story import StoryPipeline
 from .train_diffusion import cached_latents
-from .train_representation import (
-    VALIDATION_SEGMENTS,
-    make_accelerator,
-    validation_batches,
-    validation_metrics,
-)
+from .train_representation import load_on_main_first, make_accelerator
 from .training import fit
 
 
@@ -46,10 +41,11 @@ def train_adaptation(
     torch.manual_seed(config.loop.seed)
     pipeline = StoryPipeline.from_pretrained(config.model)
     encoder, decoder, tokenizer = pipeline.encoder, pipeline.decoder, pipeline.tokenizer
-    data = load_data(config.data, folder, tokenizer)
+    data = load_on_main_first(config.data, folder, accelerator, tokenizer)
     pipeline.to(accelerator.device)
     folder.mkdir(parents=True, exist_ok=True)
-    latents = cached_latents(encoder, data.train, folder / "latents-train.safetensors")
+    with accelerator.main_process_first():
+        latents = cached_latents(encoder, data.train, folder / "latents-train.safetensors")
     objective = AdaptationObjective(decoder, pipeline.denoiser, pipeline.condition_encoder, pipeline.scheduler, config)
     draw = ConditionDrawer(data.train, tokenizer, ConditionConfig())
     sampler = DocumentSampler.of(data.train, config.data, config.loop, accelerator)

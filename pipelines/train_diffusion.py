@@ -14,15 +14,15 @@ from ..configs.schema import ConditionConfig, DiffusionConfig
 from ..diffusion import SegmentDenoiser
 from ..encoders import ConditionEncoder, SegmentEncoder
 from .batches import DocumentSampler
+from .build_representation import building, check_text_config
 from .checkpoints import write_json
-from .data import load_data
 from .diffusion import DiffusionObjective
 from .latent_batches import ConditionDrawer, LatentBatch, latent_batch
 from .loading import load_component, load_representation, resolve
 from .prepared import PreparedCorpus
 from .saving import save_pipeline
 from .story import StoryPipeline, default_scheduler
-from .train_representation import building, check_text_config, encode_corpus, make_accelerator
+from .train_representation import encode_corpus, load_on_main_first, make_accelerator
 from .training import fit
 
 VALIDATION_DOCUMENTS = 256
@@ -158,7 +158,7 @@ def train_diffusion(
     accelerator = accelerator or make_accelerator(config.loop)
     torch.manual_seed(config.loop.seed)
     encoder, decoder, tokenizer = load_representation(representation)
-    data = load_data(config.data, folder, tokenizer)
+    data = load_on_main_first(config.data, folder, accelerator, tokenizer)
     if data.tokenizer.get_vocab() != tokenizer.get_vocab():
         raise ValueError("the prepared data has another tokenizer than the representation; prepare it again")
     if init is None:
@@ -174,10 +174,11 @@ def train_diffusion(
         denoiser.register_to_config(encoder_fingerprint=encoder.fingerprint())
     encoder.to(accelerator.device)
     folder.mkdir(parents=True, exist_ok=True)
-    latents = cached_latents(encoder, data.train, folder / "latents-train.safetensors")
-    valid = None
-    if data.valid is not None:
-        valid = cached_latents(encoder, data.valid, folder / "latents-valid.safetensors")
+    with accelerator.main_process_first():
+        latents = cached_latents(encoder, data.train, folder / "latents-train.safetensors")
+        valid = None
+        if data.valid is not None:
+            valid = cached_latents(encoder, data.valid, folder / "latents-valid.safetensors")
     objective = DiffusionObjective(denoiser, condition_encoder, config, encoder.config.gist_latents)
     draw = ConditionDrawer(data.train, tokenizer, config.condition)
     sampler = DocumentSampler.of(data.train, config.data, config.loop, accelerator)

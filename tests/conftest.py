@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 
@@ -113,3 +118,41 @@ def tiny_model_dir(tiny_pipeline: StoryPipeline, tmp_path_factory: pytest.TempPa
     folder = tmp_path_factory.mktemp("model") / "tiny"
     save_pipeline(tiny_pipeline, folder)
     return folder
+
+
+@dataclass
+class Result:
+    """What a command gave back."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Its JSON lines."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def error(self) -> str:
+        """The message of a failed command, which says nothing else."""
+        assert self.code == 2 and self.out == ""
+        (line,) = self.err.splitlines()
+        assert line.startswith("segdiff: error: ")
+        return line.removeprefix("segdiff: error: ")
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Result]]:
+    """`run("generate", "--num", 2)` is `segdiff generate --num 2`, in this process."""
+    from segdiff import cli
+
+    def run(*arguments: object, stdin: bytes = b"") -> Result:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        with pytest.raises(SystemExit) as end:
+            cli.main([str(argument) for argument in arguments])
+        assert isinstance(end.value.code, int)
+        return Result(end.value.code, *capsys.readouterr())
+
+    with mock.patch.dict(os.environ):
+        yield run

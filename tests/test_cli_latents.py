@@ -130,7 +130,7 @@ def test_mistakes_are_one_line(run: Run, corpus: Path, tmp_path: Path, tiny_mode
     (tmp_path / "nul").write_bytes(b"ab\0c\n")
     (tmp_path / "empty").write_bytes(b" \n\n")
     for name, message in [
-        ("binary", "binary line 1 is not UTF-8"),
+        ("binary", "binary line 1 holds NUL bytes"),
         ("nul", "nul line 1 holds NUL bytes"),
         ("empty", "empty holds no text"),
         ("absent", "no file"),

