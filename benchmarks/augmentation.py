@@ -21,8 +21,8 @@ import torch
 import typer
 
 from segdiff.pipelines.card import table
-from segdiff.pipelines.checkpoints import write_json
 from segdiff.pipelines.corpus import read_documents
+from segdiff.pipelines.files import write_json
 from segdiff.pipelines.paraphrase import ParaphrasePipeline
 
 Labelled = list[tuple[str, str]]

@@ -79,7 +79,7 @@ def main(
     from segdiff.configs import load_config
     from segdiff.configs.schema import RepresentationConfig
     from segdiff.pipelines.card import table
-    from segdiff.pipelines.checkpoints import write_json
+    from segdiff.pipelines.files import write_json
     from segdiff.pipelines.train_representation import train_representation
 
     rows = []

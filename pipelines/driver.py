@@ -19,9 +19,9 @@ from ..configs.schema import (
     StoryModelConfig,
 )
 from .card import write_card
-from .checkpoints import write_json
 from .corpus import Document
 from .data import load_data, read_all
+from .files import write_json
 from .ladder import evaluate_ladder
 from .runs import locked, open_run
 from .saving import save_pipeline

@@ -66,9 +66,8 @@ def evaluate_ladder(
         per segment); "examples": the first stories with every row's text; "settings".
 
     Raises:
-        ValueError: sacrebleu is not installed, or no story fits.
+        ValueError: no story fits.
     """
-    require_sacrebleu()
     chosen, left_out = fitting(pipeline, documents, num_stories)
     if not chosen:
         raise ValueError(f"no story fits the model: {left_out} read, each with a segment or a whole that is too long")
@@ -98,19 +97,6 @@ def evaluate_ladder(
             "start_levels": list(START_LEVELS),
         },
     }
-
-
-def require_sacrebleu() -> Any:
-    """The module `sacrebleu`.
-
-    Raises:
-        ValueError: it is not installed.
-    """
-    try:
-        import sacrebleu
-    except ImportError:
-        raise ValueError("this needs the package sacrebleu: pip install 'segdiff[evaluate]'") from None
-    return sacrebleu
 
 
 def fitting(pipeline: StoryPipeline, documents: Iterable[Document], num_stories: int) -> tuple[list[Document], int]:
@@ -279,7 +265,8 @@ def row(rung: Rung, human: Stories) -> dict[str, Any]:
 
 def agreement(texts: Sequence[str], references: Sequence[str]) -> dict[str, float]:
     """BLEU and chrF (0 .. 100) of segments against their references, and the share that is equal to them."""
-    sacrebleu = require_sacrebleu()
+    import sacrebleu
+
     return {
         "bleu": sacrebleu.corpus_bleu(list(texts), [list(references)], force=True).score,
         "chrf": sacrebleu.corpus_chrf(list(texts), [list(references)]).score,

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from .checkpoints import write_json
+from .files import write_json
 
 INDEX = "index.json"
 SHARDS = "latents-*.safetensors"

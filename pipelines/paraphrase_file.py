@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from .candidates import source_bleu
-from .checkpoints import write_json
+from .files import write_json
 from .paraphrase import DocumentParaphrases, ParaphrasePipeline
 from .reconstruct import read_lines
 from .rendering import check_text

@@ -14,10 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .checkpoints import replace_folder, write_json
 from .codec import Codec
 from .corpus import Document
-from .ladder import require_sacrebleu
+from .files import replace_folder, write_json
 from .latent_statistics import channel_statistics, effective_rank, explained, spectrum
 from .paraphrase_auc import Pair, fitting_pairs, paraphrase_auc, rule_pairs
 from .robustness import reconstruction, robustness
@@ -110,9 +109,8 @@ def representation_report(
         pipeline: the whole model, for the denoising path.
 
     Raises:
-        ValueError: sacrebleu is not installed, or there is too little text.
+        ValueError: there is too little text.
     """
-    require_sacrebleu()
     texts = held_out(codec, documents, num_segments)
     latents = codec.encode(texts.measured)
     sets = {"rules": rule_pairs(texts.measured, seed), **(paraphrases or {})}

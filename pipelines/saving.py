@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from .checkpoints import replace_folder
+from .files import replace_folder
 from .story import StoryPipeline
 
 

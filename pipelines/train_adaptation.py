@@ -9,7 +9,7 @@ from accelerate import Accelerator
 from ..configs.schema import AdaptationConfig, ConditionConfig
 from .adaptation import AdaptationBatch, AdaptationObjective
 from .batches import DocumentSampler, pad_rows
-from .checkpoints import write_json
+from .files import write_json
 from .latent_batches import ConditionDrawer, latent_batch
 from .representation_validation import VALIDATION_SEGMENTS, validation_batches, validation_metrics
 from .saving import save_pipeline

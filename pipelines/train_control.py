@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..diffusion.noise import log_snr, signal_and_noise
-from .checkpoints import replace_folder, write_json
 from .controls import LatentClassifier
-from .corpus import _lines as numbered_lines
+from .corpus import numbered_lines
+from .files import replace_folder, write_json
 from .loading import load_representation
 from .rendering import encode_texts
 from .tokenization import segment_tokens

@@ -15,8 +15,8 @@ from ..diffusion import SegmentDenoiser
 from ..encoders import ConditionEncoder, SegmentEncoder
 from .batches import DocumentSampler
 from .build_representation import building, check_text_config
-from .checkpoints import write_json
 from .diffusion import DiffusionObjective
+from .files import write_json
 from .latent_batches import ConditionDrawer, LatentBatch, latent_batch
 from .loading import load_component, load_representation, resolve
 from .prepared import PreparedCorpus

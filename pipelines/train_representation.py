@@ -14,8 +14,8 @@ from ..decoders import SegmentDecoder
 from ..encoders import SegmentEncoder
 from .batches import DocumentSampler, SegmentBatch, pad_rows, segment_batch
 from .build_representation import build, take_over, with_shapes_of
-from .checkpoints import replace_folder, write_json
 from .data import TrainingData, load_data
+from .files import replace_folder, write_json
 from .loading import load_representation
 from .prepared import PreparedCorpus
 from .pretrained import fix_parts, run_tokenizer

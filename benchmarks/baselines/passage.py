@@ -14,8 +14,8 @@ from baselines.config import PassageConfig, reference
 from segdiff import StoryPipeline
 from segdiff.configs.loader import load_config
 from segdiff.configs.schema import AdaptationConfig, DiffusionConfig, RepresentationConfig
-from segdiff.pipelines.checkpoints import replace_folder, write_json
 from segdiff.pipelines.data import load_data
+from segdiff.pipelines.files import replace_folder, write_json
 from segdiff.pipelines.prepared import FILE, PreparedCorpus, Ragged
 from segdiff.pipelines.runs import RESULT
 from segdiff.pipelines.train_adaptation import train_adaptation

@@ -9,8 +9,8 @@ from baselines.config import BaselineConfig, reference
 from baselines.sequences import Vocabulary, WindowSampler, draw_example
 
 from segdiff.pipelines.batches import TensorBatch
-from segdiff.pipelines.checkpoints import replace_folder, write_json
 from segdiff.pipelines.data import load_data
+from segdiff.pipelines.files import replace_folder, write_json
 from segdiff.pipelines.latent_batches import ConditionDrawer
 from segdiff.pipelines.prepared import PreparedCorpus
 from segdiff.pipelines.train_representation import make_accelerator

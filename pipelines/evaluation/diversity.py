@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from ..ladder import ngrams, require_sacrebleu, words
+from ..ladder import ngrams, words
 
 WINDOW = 1000  # words
 SELF_BLEU_TEXTS = 60
@@ -48,7 +48,9 @@ def self_bleu(stories: Sequence[Sequence[str]], seed: int, most: int = SELF_BLEU
     if len(texts) < MIN_SELF_BLEU:
         return None
     chosen = Random(seed).sample(texts, min(most, len(texts)))
-    bleu = require_sacrebleu().BLEU(effective_order=True)
+    from sacrebleu import BLEU
+
+    bleu = BLEU(effective_order=True)
     scores = [
         bleu.sentence_score(text, chosen[:number] + chosen[number + 1 :]).score for number, text in enumerate(chosen)
     ]

@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from ..checkpoints import replace_folder, write_json
+from ..files import replace_folder, write_json
 from .coherence import CoherenceClassifier, train_classifier
 from .embedding import Embedder
 from .entities import Names

@@ -84,12 +84,12 @@ def read_stories(path: Path, most: int | None = None) -> list[HumanStory]:
         ValueError: a line is no such object (file and line are named), or there is none at all.
     """
     stories: list[HumanStory] = []
-    for where, number, record in _records(path):
+    for where, number, record in read_records(path):
         segments = record.get("segments", record.get("sentences"))
         title = record.get("title")
         if title is not None and not isinstance(title, str):
             raise ValueError(f"{where}: `title` must be a string or null")
-        texts = tuple(text for text in _texts(segments, where) if text)
+        texts = tuple(text for text in segment_texts(segments, where) if text)
         if texts:
             stories.append(HumanStory(str(record.get("id", number)), " ".join((title or "").split()) or None, texts))
         if len(stories) == most:
@@ -113,14 +113,14 @@ def read_written(path: Path, known: Iterable[HumanStory]) -> list[WrittenStory]:
     ids = {story.id for story in known}
     found: list[WrittenStory] = []
     lines = 0
-    for where, _, record in _records(path):
+    for where, _, record in read_records(path):
         lines += 1
         task = record.get("task")
         if task not in TASKS:
             raise ValueError(f"{where}: `task` is {task!r}; it must be one of {', '.join(TASKS)}")
         if "id" not in record or not isinstance(record["id"], str | int):
             raise ValueError(f"{where}: `id` must be the id of a story of the data")
-        segments = _texts(record.get("segments"), where)
+        segments = segment_texts(record.get("segments"), where)
         ended = record.get("ended")
         if ended is not None and (not isinstance(ended, list) or len(ended) != len(segments)):
             raise ValueError(f"{where}: `ended` must have one true or false for each segment")
@@ -155,7 +155,7 @@ def write_texts(path: Path, texts: Iterable[WrittenStory], titles: Mapping[str, 
     os.replace(temporary, path)
 
 
-def _records(path: Path) -> Iterator[tuple[str, int, dict[str, Any]]]:
+def read_records(path: Path) -> Iterator[tuple[str, int, dict[str, Any]]]:
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist; give a .jsonl or .jsonl.gz file")
     number = 0
@@ -178,7 +178,7 @@ def _records(path: Path) -> Iterator[tuple[str, int, dict[str, Any]]]:
         raise ValueError(f"{path} ends in .gz but is no complete gzip file: {error}") from None
 
 
-def _texts(value: Any, where: str) -> tuple[str, ...]:
+def segment_texts(value: Any, where: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
         raise ValueError(f"{where}: `segments` must be a list of strings")
     texts = tuple(" ".join(text.split()) for text in value)

@@ -40,11 +40,11 @@ def choice(
     named = [_name_and_file(one) for one in scores or []]
     from tqdm import tqdm
 
-    from ..pipelines.checkpoints import write_json
     from ..pipelines.choice import evaluate_choice, fitting_cases, main_row
     from ..pipelines.choice_cases import cases_of_stories, draw_cases, read_cases
     from ..pipelines.choice_scores import read_scores, write_scores
     from ..pipelines.corpus import read_documents
+    from ..pipelines.files import write_json
 
     if cases is not None:
         found = draw_cases(read_cases(cases), max_cases, seed)

@@ -29,8 +29,8 @@ def ladder(
     if out is not None and not out.parent.is_dir():
         raise FileNotFoundError(f"--out {out}: there is no folder {out.parent}")
     pipeline = load_pipeline(model, device)
-    from ..pipelines.checkpoints import write_json
     from ..pipelines.corpus import read_documents
+    from ..pipelines.files import write_json
     from ..pipelines.ladder import evaluate_ladder
 
     result = evaluate_ladder(pipeline, read_documents(data), stories, seed)

@@ -58,14 +58,12 @@ def stories(
     from ..pipelines.evaluation.report import evaluation
     from ..pipelines.evaluation.tables import headlines
     from ..pipelines.evaluation.writing import write_tasks
-    from ..pipelines.ladder import require_sacrebleu
     from ..pipelines.representation_plots import require_matplotlib
     from ..pipelines.representation_report import PAGE, check_folder, write_report
 
     folder = check_folder(out)
     if judge is not None:
         check_judge_folder(judge)
-    require_sacrebleu()
     require_matplotlib()
     training = [story.segments for story in read_stories(train_data)] if train_data is not None else None
     pipeline = None if model == "none" else load_pipeline(model, device)

@@ -12,10 +12,9 @@ from segdiff.pipelines.checkpoints import (
     load_optimizer,
     module_tensors,
     optimizer_tensors,
-    replace_folder,
     save_checkpoint,
-    write_json,
 )
+from segdiff.pipelines.files import replace_folder, write_json
 
 TENSORS = {
     "model": {"weight": torch.randn(3, 4).t(), "half": torch.ones(2, dtype=torch.float16)},
