@@ -25,7 +25,7 @@ DISTANCE_BUCKETS = (0, 1, 2, 3, 4, 5, 7, 10, 15, 25, 50)
 def distance_bucket(distance: Tensor) -> Tensor:
     """Number of segments before or after (any shape, >= 0) -> bucket 0 .. 10: exact when small, coarse when large."""
     edges = torch.tensor(DISTANCE_BUCKETS, device=distance.device)
-    return torch.bucketize(distance, edges, right=True) - 1
+    return torch.bucketize(distance.contiguous(), edges, right=True) - 1
 
 
 def attention_mask(segment_mask: Tensor, clean_mask: Tensor) -> Tensor:

@@ -95,7 +95,12 @@ def test_a_model_and_another_system(run, files, tmp_path, tiny_model_dir):
     found = json.loads((again / "report.json").read_text(encoding="utf-8"))
     for theme, table in found["tables"].items():
         before = [row for row in numbers["tables"][theme] if row["row"] != "other"]
-        assert table == before, theme
+        assert len(table) == len(before), theme
+        for one, other in zip(table, before, strict=True):  # embeddings depend on their batch in the last digits
+            assert one.keys() == other.keys(), theme
+            for key, value in one.items():
+                close = pytest.approx(other[key], rel=1e-4, abs=1e-5) if isinstance(value, float) else other[key]
+                assert value == close, (theme, key)
     assert found["latents"] == [] and found["ladder"] is None
 
 

@@ -95,6 +95,7 @@ def train(config: PassageConfig, folder: Path) -> dict[str, float]:
             f"encoder.num_latents={config.times * like.num_latents}",
             f"encoder.latent_dim={like.latent_dim}",
             "encoder.gist_latents=0",
+            "encoder.topic_latents=0",
             "contrastive.weight=0",
             "adversarial.segments=2",  # as many tokens as ten sentences
             *config.representation,

@@ -37,7 +37,9 @@ def help_without_command(context: typer.Context) -> None:
 
 
 def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    """One line on stderr, of the main one of several processes."""
+    if os.environ.get("RANK", "0") == "0":
+        print(text, file=sys.stderr, flush=True)
 
 
 def is_hub_name(model: str) -> bool:

@@ -85,7 +85,7 @@ def test_passage_model_runs_through_its_stages(train_tiny, tiny_pipeline, tmp_pa
 
     sizes = "text_config={d_model: 16, num_layers: 1, num_heads: 2, d_kv: 8, d_ff: 32}"
     loop = '"loop.batch_documents=8", "loop.warmup_steps=1"'
-    small = '"denoiser.width=16", "denoiser.num_heads=2", "denoiser.num_layers=1"'
+    small = '"denoiser.width=16", "denoiser.num_heads=2", "denoiser.num_layers=1", "denoiser.latents_per_token=2"'
     metrics = train_tiny(
         "passage",
         tmp_path / "run",
