@@ -75,7 +75,7 @@ def main(
     model: str = "stories-tiny",
     num_stories: int = 60,
     levels: str = "0,0.5,0.7,0.85,1",
-    guidance_scale: float = 4.0,
+    guidance_scale: float = 2.0,
 ) -> None:
     """Print the table."""
     judge = TrigramModel(segment for document in read_documents(judge_corpus) for segment in document.segments)

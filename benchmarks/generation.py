@@ -188,7 +188,7 @@ def main(
     lengths: Annotated[str, typer.Option(help="Tokens of a text.")] = "60,250,1000",
     batches: Annotated[str, typer.Option(help="Texts at once.")] = "1,16,64",
     steps: Annotated[int, typer.Option(min=1, help="Steps of our sampler.")] = 20,
-    guidance: Annotated[float, typer.Option(min=1, help="Our guidance; 1: off.")] = 4.0,
+    guidance: Annotated[float, typer.Option(min=1, help="Our guidance; 1: off.")] = 2.0,
     masked_passes: Annotated[int, typer.Option(min=1, help="Forward passes of masked diffusion.")] = 64,
     masked_limit: Annotated[int, typer.Option(min=1, help="Tokens x texts that it is still measured at.")] = 4000,
     repetitions: Annotated[int, typer.Option(min=1, help="Runs behind each median.")] = 7,

@@ -196,7 +196,7 @@ def main(
     candidates: int = 8,
     scale: float = 3.0,
     steps: int = 20,
-    guidance: float = 4.0,
+    guidance: float = 2.0,
     parts: str = "infilling,mention,length,controls",
 ) -> None:
     """Print the tables."""

@@ -131,7 +131,7 @@ def main(
     group: int = 4,
     window: int = 8,
     steps: int = 20,
-    guidance: float = 4.0,
+    guidance: float = 2.0,
     memory_lengths: str = "40,400",
     memory_steps: int = 4,
     repetitions: int = 3,

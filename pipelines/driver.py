@@ -108,12 +108,13 @@ def _stage_config(
 
 
 def write_samples(pipeline: StoryPipeline, held_out: list[Document], count: int) -> list[dict[str, Any]]:
-    """Stories for the first titles of the held-out corpus (unconditional ones when there is none), unselected."""
+    """Stories for the first titles of the held-out corpus (unconditional ones when there is none), unselected; the seed of
+    the i-th is i, counted from 0."""
     titles: Sequence[str | None] = [document.title for document in held_out if document.title][:count]
     titles = titles or [None] * count
     samples = []
-    for title in titles:
+    for seed, title in enumerate(titles):
         began = time.perf_counter()
-        (story,) = pipeline(title, num_segments=5, seed=0)
+        (story,) = pipeline(title, num_segments=5, seed=seed)
         samples.append({"title": title, "text": story.text, "seconds": round(time.perf_counter() - began, 2)})
     return samples

@@ -48,7 +48,7 @@ def evaluate_ladder(
     documents: Iterable[Document],
     num_stories: int = 200,
     seed: int = 0,
-    guidance_scale: float = 4.0,
+    guidance_scale: float = 2.0,
     num_inference_steps: int = 20,
 ) -> dict[str, Any]:
     """Compare every stage with the held-out text it started from.

@@ -182,7 +182,7 @@ class StoryPipeline(DiffusionPipeline):
         words_per_segment: int | str | None = None,
         num_stories: int = 1,
         num_inference_steps: int = 20,
-        guidance_scale: float = 4.0,
+        guidance_scale: float = 2.0,
         guidance_interval: tuple[float, float] = (0.0, 1.0),
         temperature: float = 0.0,
         decoder_level: float | None = None,

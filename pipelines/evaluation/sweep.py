@@ -44,7 +44,7 @@ def sweep(
     chosen = [story for story in stories if suits("title", story) and fits(pipeline, "title", story)][:STORIES]
     if not chosen:
         return []
-    fixed = {"guidance_scale": 4.0, "temperature": 0.0, **(options or {})}
+    fixed = {"guidance_scale": 2.0, "temperature": 0.0, **(options or {})}
     settings = [("guidance", {**fixed, "guidance_scale": value}, value) for value in GUIDANCE]
     settings += [("temperature", {**fixed, "temperature": value}, value) for value in TEMPERATURE]
     rows = [{"varied": "human", "value": None, **_cells([s.segments for s in chosen], chosen, judge, embedder, seed)}]

@@ -34,7 +34,7 @@ def stories(
     encoder: Annotated[str | None, typer.Option(help="Sentence encoder: a folder or a hub name.")] = None,
     sweep: Annotated[bool, typer.Option("--sweep", help="Vary guidance and temperature as well.")] = False,
     steps: Annotated[int, typer.Option(min=1, max=1000, help="Of the sampler.")] = 20,
-    guidance: Annotated[float, typer.Option(min=0, max=100, help="Of the model; 1 = off.")] = 4.0,
+    guidance: Annotated[float, typer.Option(min=0, max=100, help="Of the model; 1 = off.")] = 2.0,
     temperature: Annotated[float, typer.Option(min=0, max=100, help="Of its decoder.")] = 0.0,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of everything that is drawn.")] = 0,
     device: Device = "auto",

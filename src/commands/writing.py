@@ -76,7 +76,7 @@ def generate(
         str | None,
         typer.Option(help="ddim, dpm++, dpm++sde, unipc, flow-euler or flow-heun; the model's own without it."),
     ] = None,
-    guidance: Annotated[float, typer.Option(min=0, max=100, help="How closely to keep to the title; 1 = off.")] = 4.0,
+    guidance: Annotated[float, typer.Option(min=0, max=100, help="How closely to keep to the title; 1 = off.")] = 2.0,
     guidance_interval: Annotated[
         tuple[float, float], typer.Option(metavar="LOW HIGH", help="Noise levels, 0 to 1, at which there is guidance.")
     ] = (0.0, 1.0),
