@@ -87,7 +87,8 @@ def write_card(
     stories = "\n\n".join(f"**{sample['title'] or '(no title)'}** {sample['text']}" for sample in samples)
     parts.append(f"## Limits\n\n{plan.notes}\n\n{LIMITS}" if plan.notes else f"## Limits\n\n{LIMITS}")
     parts.append(
-        f"## Samples, unselected\n\nThe first titles of the test set, seeds 0, 1, 2 and so on, five segments:\n\n{stories}"
+        "## Samples, unselected\n\nThe first titles of the test set, seeds 0, 1, 2 and so on, five segments:\n\n"
+        f"{stories}"
     )
     (folder / "README.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     ladders = {name: {k: v for k, v in ladder.items() if k != "examples"} for name, ladder in evaluation.items()}

@@ -108,8 +108,10 @@ def _stage_config(
 
 
 def write_samples(pipeline: StoryPipeline, held_out: list[Document], count: int) -> list[dict[str, Any]]:
-    """Stories for the first titles of the held-out corpus (unconditional ones when there is none), unselected; the seed of
-    the i-th is i, counted from 0."""
+    """Stories for the first titles of the held-out corpus (unconditional ones when there is none), unselected.
+
+    The seed of the i-th is i, counted from 0.
+    """
     titles: Sequence[str | None] = [document.title for document in held_out if document.title][:count]
     titles = titles or [None] * count
     samples = []
