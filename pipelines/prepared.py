@@ -138,9 +138,9 @@ def prepare(
     changed: list[str | None] = []
     for one, other in paraphrases:  # few and precious: both ways, with every hard negative that there is
         for anchor, positive in ((one, other), (other, one)):
-            for negative in changes_of_meaning(anchor, rng) or [None]:
-                pairs.append((anchor, positive))
-                changed.append(negative)
+            found: list[str | None] = [*changes_of_meaning(anchor, rng)]
+            changed += found or [None]
+            pairs += [(anchor, positive)] * max(len(found), 1)
     num_given = len(pairs)
     texts_of: list[tuple[str, ...]] = []
     for document in documents:
