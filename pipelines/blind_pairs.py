@@ -3,7 +3,6 @@
 import csv
 import hashlib
 import io
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 from .blind_page import blind_page
 from .evaluation.texts import read_records, segment_texts
-from .files import write_json
+from .files import write_json, write_text
 
 PAGE, SHEET, KEY = "pairs.html", "pairs.csv", "key.json"
 SIDES = ("left", "right")
@@ -68,6 +67,8 @@ def read_texts(path: Path) -> dict[tuple[str, str], Text]:
         for value, field in ((task, "task"), (title, "title")):
             if value is not None and not isinstance(value, str):
                 raise ValueError(f"{where}: `{field}` is {value!r}; it must be a string, or be left out")
+        if any("\ud800" <= char <= "\udfff" for char in f"{task}{name}{title}"):
+            raise ValueError(f"{where} holds a lone surrogate, which is half a character")
         text = " ".join(segment for segment in segment_texts(record.get("segments"), where) if segment)
         one = Text(task or "", str(name), " ".join((title or "").split()), text)
         texts.setdefault((one.task, one.id), one)
@@ -136,11 +137,9 @@ def write_pairs(folder: Path, made: BlindPairs) -> None:
     if (folder / KEY).exists():
         raise ValueError(f"--out {folder} holds the key of other pairs; give another folder, or delete {folder / KEY}")
     folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / KEY, made.key)  # first: what readers fill in is worth nothing without it
     for name, text in ((PAGE, blind_page(made.pairs)), (SHEET, sheet(made.pairs))):
-        temporary = folder / f"{name}.tmp"
-        temporary.write_text(text, encoding="utf-8", newline="")
-        os.replace(temporary, folder / name)
-    write_json(folder / KEY, made.key)
+        write_text(folder / name, text)
 
 
 def sheet(pairs: Sequence[BlindPair]) -> str:

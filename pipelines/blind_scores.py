@@ -26,10 +26,11 @@ def read_key(path: Path) -> dict[str, Any]:
     try:
         key = json.loads(path.read_text(encoding="utf-8"))
         names, sides = [key["left"], key["right"]], {entry["pair"]: entry["a"] for entry in key["pairs"]}
-        [entry["task"] for entry in key["pairs"]]
-    except (ValueError, KeyError, TypeError):
+        names += [entry["task"] for entry in key["pairs"]]
+        known = set(sides.values()) <= {"left", "right"}
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise ValueError(f"{path} is no key of pairs; give the key.json that export-pairs wrote") from None
-    if not sides or len(sides) != len(key["pairs"]) or not set(sides.values()) <= {"left", "right"}:
+    if not sides or len(sides) != len(key["pairs"]) or not known:
         raise ValueError(f"{path} is damaged: pairs are missing, double, or without a side")
     if not all(isinstance(name, str) for name in [*names, *sides]):
         raise ValueError(f"{path} is damaged: names must be strings")
@@ -48,6 +49,7 @@ def read_answers(path: Path, key: Mapping[str, Any]) -> Answers:
     text = path.read_text(encoding="utf-8-sig", errors="replace")  # pairs and answers are ASCII in any code page
     head = text.partition("\n")[0]
     separator = max(",;\t", key=head.count)  # spreadsheets of some countries write semicolons
+    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))  # our own sheets hold whole texts
     rows = csv.DictReader(text.splitlines(keepends=True), delimiter=separator)
     columns = {(name or "").strip().lower(): name for name in rows.fieldnames or []}
     for name in ("pair", "answer"):

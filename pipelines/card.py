@@ -56,15 +56,14 @@ def write_card(
         }
         for stage, result in results.items()
     ]
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "a CPU"
     command = f"    segdiff train story-model --config {plan.name} --data DATA --out runs/{plan.name}"
     adaptation = results["adaptation"]["metrics"]
     parts = [
         f"# {plan.name}: short English stories, one latent diffusion over all sentences\n\n"
         f"Encoder, denoiser and decoder of segdiff; {size:.1f} MB of 16-bit weights.",
         f"## Training data\n\n{plan.sources}",
-        f"## How it was made\n\n{plan.made_by or command}\n\n"
-        f"On {device}; seed {results['diffusion']['config']['loop']['seed']}.\n\n{table(stages)}",
+        f"## How it was made\n\n{plan.made_by or command}\n\nOn {device}.\n\n{table(stages)}",
     ]
     if "before_valid_noise_0_loss" in adaptation:
         rows = [

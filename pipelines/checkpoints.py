@@ -77,5 +77,5 @@ def load_checkpoint(path: Path, stems: list[str]) -> tuple[dict[str, dict[str, T
     try:
         tensors = {stem: load_file(path / f"{stem}.safetensors") for stem in stems}
         return tensors, json.loads((path / "state.json").read_text(encoding="utf-8"))
-    except (OSError, SafetensorError, json.JSONDecodeError) as error:
+    except (OSError, SafetensorError, ValueError, RecursionError) as error:
         raise ValueError(f"checkpoint {path} is damaged ({error}); delete it to start again") from None

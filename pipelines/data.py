@@ -58,7 +58,7 @@ def _pairs(lines: Iterable[str], path: str) -> Iterator[tuple[str, str]]:
             if record.get("split", "train") != "train" or not record.get("label", 1):
                 continue
             yield from (pairwise(record["texts"]) if "texts" in record else [(record["a"], record["b"])])
-        except (json.JSONDecodeError, AttributeError, KeyError):
+        except (ValueError, AttributeError, KeyError, RecursionError):
             raise ValueError(
                 f'{path} line {number} is no paraphrase record: expected {{"a", "b"}} or {{"texts": [...]}}'
             ) from None

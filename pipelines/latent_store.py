@@ -64,7 +64,7 @@ class LatentIndex:
             raise FileNotFoundError(f"{folder} holds no latents: {INDEX} is missing")
         try:
             return cls(**json.loads(file.read_text(encoding="utf-8")))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise ValueError(f"{file} is damaged ({error}); encode the corpus again") from None
 
     def save(self, folder: Path) -> None:

@@ -89,7 +89,12 @@ def apply_direction(
     """N sentences moved along a direction (K, D) and decoded; strength 1 moves by the whole difference of the means.
 
     The moved latents keep their norm: strong moves change what is said and not how far from the data it is.
+
+    Raises:
+        ValueError: `strength` is no number between -1000 and 1000.
     """
+    if not abs(strength) <= 1000:
+        raise ValueError(f"strength is {strength}; it must be a number between -1000 and 1000")
     latents = pipeline.encode(texts)
     moved = latents + strength * moved_by
     return pipeline.decode(moved * rms(latents) / rms(moved).clamp_min(1e-12))

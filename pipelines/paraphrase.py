@@ -358,6 +358,8 @@ class ParaphrasePipeline(StoryPipeline):
         ]:
             if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
                 raise ValueError(f"{name} is {value}; it must be between {low} and {high}")
+            if name in ("num", "oversample", "seed", "batch_size") and not isinstance(value, int):
+                raise ValueError(f"{name} is {value}; it must be a whole number")
         if strength == 0:
             raise ValueError("strength is 0: nothing changes, and copies are dropped; give more, such as 0.4")
         if method not in METHODS:

@@ -71,7 +71,7 @@ def _pair(line: str, where: str) -> Pair | None:
         left, right = record["texts"][:2] if "texts" in record else (record["a"], record["b"])
         if not (isinstance(left, str) and isinstance(right, str)):
             raise TypeError
-    except (json.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
         raise ValueError(f'{where} is no pair of texts: expected {{"a", "b"}} or {{"texts": [...]}}') from None
     return left, right
 

@@ -58,6 +58,7 @@ def read_records(stream: IO[bytes], name: str, as_json: bool) -> Iterator[Record
             try:
                 carried = dict(json.loads(line))
                 record = Record(number, carried.pop("text"), carried)
+                json.dumps(carried, ensure_ascii=False).encode()  # no lone surrogates
             except (ValueError, TypeError, KeyError, RecursionError) as error:
                 raise ValueError(
                     f'{where} is not a JSON object with a "text" ({error}); mend it and try again'
@@ -201,7 +202,10 @@ def _sole_writer(part: Path) -> Iterator[IO[bytes]]:
 def _check_settings(part: Path, beside: Path, wanted: dict[str, Any]) -> None:
     """Keep the settings beside a new output; refuse to go on with one that has others."""
     if part.stat().st_size and beside.exists():
-        known = json.loads(beside.read_text(encoding="utf-8"))
+        try:
+            known = dict(json.loads(beside.read_text(encoding="utf-8")))
+        except (ValueError, TypeError, RecursionError):
+            raise ValueError(f"{beside} is damaged; remove it and {part}, or give another --output") from None
         for key in known.keys() | wanted.keys():
             if known.get(key) != wanted.get(key):
                 raise ValueError(
@@ -254,5 +258,5 @@ def _row(raw: bytes, part: Path) -> dict[str, Any]:
     try:
         row = json.loads(raw)
         return {"text": row["text"], **{key: int(row[key]) for key in (LINE, "copies", "copy") if key in row}}
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise ValueError(f"{part} is damaged; remove it or give another --output") from None

@@ -30,6 +30,7 @@ from .writing import BatchWriter, Draft, Passage, Settings
 
 GROUP = 4  # segments that are denoised together where a story is longer than the model was trained on
 MENTION_SCALE = 150.0
+WHOLE = ("num_stories", "num_inference_steps", "batch_size", "seed", "num_candidates", "group", "window")
 MAX_ROWS = 512  # candidates that are written at once
 DECODER_LEVEL = 0.85  # of models that say nothing else
 
@@ -247,7 +248,7 @@ class StoryPipeline(DiffusionPipeline):
             (num_stories, "num_stories", 1, 100_000),
             (num_inference_steps, "num_inference_steps", 1, 1000),
             (batch_size, "batch_size", 1, 10_000),
-            (seed, "seed", 0, 2**63 - num_stories - 1),
+            (seed, "seed", 0, 2**63 - int(num_stories) - 1),
             (guidance_scale, "guidance_scale", 0, 100),
             (temperature, "temperature", 0, 100),
             (decoder_level, "decoder_level", 0, 1),
@@ -258,8 +259,13 @@ class StoryPipeline(DiffusionPipeline):
         ]:
             if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
                 raise ValueError(f"{name} is {value}; it must be between {low} and {high}")
+            if name in WHOLE and not isinstance(value, int):
+                raise ValueError(f"{name} is {value}; it must be a whole number")
         check_words(keywords=keywords, mention=mention, negative=negative)
-        if not (len(guidance_interval) == 2 and 0 <= guidance_interval[0] <= guidance_interval[1] <= 1):
+        pair = isinstance(guidance_interval, tuple | list) and all(
+            isinstance(x, int | float) for x in guidance_interval
+        )
+        if not (pair and len(guidance_interval) == 2 and 0 <= guidance_interval[0] <= guidance_interval[1] <= 1):
             raise ValueError(
                 f"guidance_interval is {guidance_interval}; it must be two noise levels, 0 <= lowest <= highest <= 1"
             )

@@ -69,7 +69,8 @@ def make_template(
     Raises:
         ValueError: they contradict each other, are out of range, or leave nothing to write.
     """
-    if num_segments is not None and (isinstance(num_segments, bool) or not 1 <= num_segments <= MAX_SEGMENTS):
+    whole = isinstance(num_segments, int) and not isinstance(num_segments, bool)
+    if num_segments is not None and not (whole and 1 <= num_segments <= MAX_SEGMENTS):
         raise ValueError(f"num_segments is {num_segments}; it must be between 1 and {MAX_SEGMENTS}")
     if segments is not None and (start or end):
         raise ValueError("give either segments, or start and end")
@@ -112,6 +113,8 @@ def place_kept(head: list[str | None], end: Sequence[str], keep: Mapping[int, st
         ValueError: an index is out of range, or its segment is given twice.
     """
     limit = MAX_SEGMENTS if num_segments is None else num_segments
+    if not isinstance(keep, Mapping) or not all(isinstance(index, int) for index in keep):
+        raise ValueError(f"keep must be a dictionary from places to texts; got {keep!r:.60}")
     for index, text in sorted(keep.items()):
         if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < limit:
             raise ValueError(f"keep has the index {index}; it must be between 0 and {limit - 1}")
@@ -131,6 +134,8 @@ def start_levels(head: list[str | None], strength: Sequence[float | None] | None
         return [1.0 if text is None else 0.0 for text in head]
     if not allowed:
         raise ValueError("strength needs segments")
+    if not isinstance(strength, list | tuple) or not all(isinstance(one, int | float | None) for one in strength):
+        raise ValueError(f"strength must be a list of numbers or None, one for each segment; got {strength!r:.60}")
     if len(strength) != len(head):
         raise ValueError(f"strength has {len(strength)} entries for {len(head)} segments")
     levels = [1.0 if text is None else float(level or 0) for text, level in zip(head, strength, strict=True)]
@@ -152,10 +157,10 @@ def read_template(path: str | Path) -> tuple[list[str | None], list[str]]:
     if not Path(path).is_file():
         raise FileNotFoundError(f"no template file {str(path)!r}")
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
+        text = Path(path).read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"template {path} is no UTF-8 text (byte {error.start})") from None
-    lines = text.split("\n")
+    lines = re.split(r"\r?\n", text)  # a lone carriage return is a part of its segment
     numbers = [number for number, line in enumerate(lines) if line.strip()]
     if not numbers:
         raise ValueError(f"template {path} is empty; write a segment a line, and ___ for each that is to be written")

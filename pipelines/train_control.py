@@ -41,7 +41,7 @@ def read_labelled(path: Path) -> tuple[list[str], list[str]]:
             continue
         try:
             value = json.loads(line)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{path}, line {number} is no JSON ({error})") from None
         text, label = (value.get("text"), value.get("label")) if isinstance(value, dict) else (None, None)
         if not (isinstance(text, str) and text.strip() and isinstance(label, str) and label.strip()):

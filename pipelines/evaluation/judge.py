@@ -125,7 +125,7 @@ def _load(folder: Path, key: str) -> tuple[list[Array], CoherenceClassifier, lis
         classifier = CoherenceClassifier(flat.shape[1])
         classifier.load_state_dict({name.removeprefix("coherence."): value for name, value in tensors.items()})
         held_out = settings["held_out"]
-    except (SafetensorError, json.JSONDecodeError, KeyError, RuntimeError, UnicodeDecodeError) as error:
+    except (SafetensorError, ValueError, KeyError, RuntimeError) as error:  # a RecursionError is a RuntimeError
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(f"--judge {folder} is damaged ({why}); remove it, it will be made again") from None
     return np.split(flat, np.cumsum(counts)[:-1]), classifier.eval(), held_out

@@ -26,7 +26,13 @@ def models() -> None:
     rows = []
     for path in found:
         size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-        rows.append({"model": path.name, "size": f"{size / 1e6:.1f} MB", "": _first_line(path / "README.md")})
+        rows.append(
+            {
+                "model": path.name,
+                "size": f"{size / 1e6:.1f} MB",
+                "": _first_line(path / "README.md").removeprefix(f"{path.name}: "),
+            }
+        )
     print_table(rows, head=False)
 
 

@@ -244,8 +244,35 @@ def test_mistakes_in_answers(made: BlindPairs, tmp_path: Path):
         score_pairs(made.key, {})
 
 
+def test_a_long_text_is_read_again(tmp_path: Path):
+    """Longer than csv reads by default."""
+    left, right = (
+        write(tmp_path / "l.jsonl", records(1, "one")),
+        write(tmp_path / "r.jsonl", records(1, "word " * 60_000)),
+    )
+    made = make_pairs(left, right, 1, 0)
+    path = tmp_path / "answers.csv"
+    path.write_text(sheet(made.pairs).replace('",\r\n', '",A\r\n').replace(",\r\n", ",A\r\n"), encoding="utf-8")
+    assert list(read_answers(path, made.key).values())
+
+
+def test_half_a_character_in_a_title(tmp_path: Path):
+    left = write(tmp_path / "l.jsonl", [{"id": 0, "title": "\ud800", "segments": ["x"]}])
+    with pytest.raises(ValueError, match="line 1 holds a lone surrogate"):
+        make_pairs(left, left, 1, 0)
+
+
 def test_mistakes_in_keys(tmp_path: Path):
-    for text in ("{", "[]", "{}", '{"left": "l", "right": "r", "pairs": []}', '{"left": 1, "right": 2, "pairs": [3]}'):
+    unhashable = '{"left": "l", "right": "r", "pairs": [{"pair": "x", "task": [], "a": []}]}'
+    for text in (
+        unhashable,
+        "[" * 200_000,
+        "{",
+        "[]",
+        "{}",
+        '{"left": "l", "right": "r", "pairs": []}',
+        '{"left": 1, "right": 2, "pairs": [3]}',
+    ):
         (tmp_path / "key.json").write_text(text)
         with pytest.raises(ValueError, match=r"key.json is (no key|damaged)"):
             read_key(tmp_path / "key.json")

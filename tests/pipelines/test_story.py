@@ -1,6 +1,7 @@
 """StoryPipeline: reproducible, faithful to what is given, swappable, and clear about what it cannot do."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -381,3 +382,23 @@ def test_missing_file_is_named(broken, path, error, message):
 def test_no_such_model(name):
     with pytest.raises(FileNotFoundError, match=f"no model at '{name}'; bundled models: "):
         StoryPipeline.from_pretrained(name)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_segments": "3"}, "num_segments is 3; it must be between"),
+        ({"num_segments": 2.5}, "num_segments is 2.5; it must be between"),
+        ({"num_stories": 2.0}, "num_stories is 2.0; it must be a whole number"),
+        ({"num_inference_steps": 2.5}, "num_inference_steps is 2.5; it must be a whole number"),
+        ({"guidance_interval": None}, "guidance_interval is None; it must be two noise levels"),
+        ({"guidance_interval": ("a", "b")}, "it must be two noise levels"),
+        ({"keep": ["x"]}, "keep must be a dictionary from places to texts"),
+        ({"keep": {1: "x", "a": "y"}}, "keep must be a dictionary from places to texts"),
+        ({"segments": ["a.", None], "strength": 0.5}, "strength must be a list of numbers or None"),
+        ({"segments": ["a.", None], "strength": ["x", None]}, "strength must be a list of numbers or None"),
+    ],
+)
+def test_values_of_a_wrong_type_are_named(tiny_pipeline, options, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        tiny_pipeline("A walk", **options)

@@ -60,3 +60,9 @@ def test_pieces_make_up_the_text():
     joiner = Joiner(separators)
     pieces = [joiner.add(segments[:2]), joiner.add([]), joiner.add(segments[2:3]), joiner.add(segments[3:])]
     assert "".join(pieces) == join_segments(segments, separators) == "A.\n\nB. C.\nD."
+
+
+def test_a_lone_carriage_return_stays_in_its_segment(tmp_path):
+    file = tmp_path / "story.txt"
+    file.write_bytes(b"A one.\r\n___\r\nTwo\rthree.\r\n")
+    assert read_template(file)[0] == ["A one.", None, "Two\rthree."]
