@@ -1,6 +1,5 @@
 """Long stories: windows, what each segment draws, and what comes out."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,20 +11,6 @@ from segdiff.pipelines.rollout import Window, drawn, windows
 from segdiff.pipelines.writing import Draft, Passage
 
 FAST: dict[str, Any] = {"num_inference_steps": 2}
-
-
-@pytest.fixture(scope="module")
-def pipeline(tiny_model_dir: Path) -> StoryPipeline:
-    """The tiny pipeline with a decoder that writes something: a fresh one repeats its first token."""
-    pipeline = StoryPipeline.from_pretrained(tiny_model_dir)
-    transformer = pipeline.decoder.transformer
-    with torch.no_grad():
-        transformer.embed_tokens.weight.mul_(0.05)
-        transformer.embed_tokens.weight[:6] = 0  # special tokens are not written
-        transformer.final_layer_norm.weight.mul_(100)
-        transformer.block[0].layer[1].EncDecAttention.o.weight.mul_(20)
-        transformer.block[0].layer[2].DenseReluDense.wo.weight.mul_(8)
-    return pipeline
 
 
 def test_windows():

@@ -33,21 +33,6 @@ SCHEDULERS = {
 FAST: dict[str, Any] = {"num_inference_steps": 4}
 
 
-@pytest.fixture(scope="module")
-def pipeline(tiny_model_dir: Path) -> StoryPipeline:
-    """The tiny pipeline with a decoder that writes something: a fresh one repeats its first token."""
-    pipeline = StoryPipeline.from_pretrained(tiny_model_dir)
-    pipeline.set_progress_bar_config(disable=True)
-    transformer = pipeline.decoder.transformer
-    with torch.no_grad():
-        transformer.embed_tokens.weight.mul_(0.05)
-        transformer.embed_tokens.weight[:6] = 0  # special tokens are not written
-        transformer.final_layer_norm.weight.mul_(100)
-        transformer.block[0].layer[1].EncDecAttention.o.weight.mul_(20)
-        transformer.block[0].layer[2].DenseReluDense.wo.weight.mul_(8)
-    return pipeline
-
-
 def with_scheduler(pipeline: StoryPipeline, scheduler: Any) -> StoryPipeline:
     return StoryPipeline(**{**pipeline.components, "scheduler": scheduler})
 
