@@ -430,8 +430,9 @@ def change_meaning(text: str, rng: random.Random) -> str | None:
 
 
 def changes_of_meaning(text: str, rng: random.Random) -> list[str]:
-    """All hard negatives of `text`, one for each rule of `change_meaning` that applies."""
-    return list(_changes(text, _CHANGE_RULES, rng))
+    """Hard negatives of `text`, all different: of each rule of `change_meaning` at most as many as it weighs."""
+    rules = [rule for rule, weight in _CHANGE_RULES.items() for _ in range(weight)]
+    return list(dict.fromkeys(_changes(text, rules, rng)))
 
 
 def _changes(text: str, rules: Iterable[Rule], rng: random.Random) -> Iterator[str]:

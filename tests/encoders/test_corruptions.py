@@ -6,7 +6,7 @@ import pytest
 
 from segdiff.encoders import corruptions
 from segdiff.encoders.corruption_tables import MALE
-from segdiff.encoders.corruptions import change_meaning, keep_meaning
+from segdiff.encoders.corruptions import change_meaning, changes_of_meaning, keep_meaning
 
 SENTENCES = [
     "Yesterday, Tom bought a new car for his mom.",
@@ -94,6 +94,14 @@ def test_a_name_keeps_its_gender():
     results = outputs(change_meaning, "Tom yawns.")
     assert len(results) > 20
     assert {result.split()[0] for result in results} <= set(MALE) - {"Tom"}
+
+
+def test_a_sentence_has_many_hard_negatives_all_different():
+    found = changes_of_meaning("Tom found three coins.", random.Random(0))
+    assert len(found) == len(set(found))
+    assert sum(text.startswith("Tom found") and "three" not in text for text in found) >= 4  # numbers stand in few
+    assert any("didn't" in text or "never" in text for text in found)
+    assert found == changes_of_meaning("Tom found three coins.", random.Random(0))
 
 
 def test_numbers_become_other_numbers():
