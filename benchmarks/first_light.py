@@ -332,6 +332,7 @@ def main(
     if unknown := set(wanted) - set(PARTS):
         raise typer.BadParameter(f"unknown part {sorted(unknown)[0]!r}; known: {', '.join(PARTS)}")
     torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)  # as in the training loop; both sides profit
     repetitions = 1 if quick else repetitions
     result: dict[str, Any] = {
         "model": model,

@@ -15,7 +15,7 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
 from .fused import Table
-from .layers import Block, attention_bias, rotary_table, sinusoid
+from .layers import Block, Modulation, attention_bias, rotary_table, sinusoid
 from .noise import LOG_SNR_LIMIT
 
 LEVEL_WIDTH = 64  # a noise level is one number: a narrow embedding holds it
@@ -230,8 +230,8 @@ class SegmentDenoiser(ModelMixin, ConfigMixin):
         before: Tensor,
         after: Tensor,
         self_condition: Tensor | None,
-    ) -> tuple[Tensor, Tensor]:
-        """The blocks' input (B, S * tokens of a segment, H) and modulation (B, S, 6, H)."""
+    ) -> tuple[Tensor, Modulation]:
+        """The blocks' input (B, S * tokens of a segment, H) and modulation."""
         num_documents, num_segments = clean_mask.shape
         per_segment = self.tokens_per_segment
         given = clean_mask[..., None, None]
@@ -247,8 +247,7 @@ class SegmentDenoiser(ModelMixin, ConfigMixin):
 
         level = log_snr.masked_fill(clean_mask, LOG_SNR_LIMIT)
         level = self.noise_level(sinusoid(level, LEVEL_WIDTH).to(x.dtype)) + clean_mask.unsqueeze(-1) * self.clean
-        modulation = self.modulation(F.silu(level)).unflatten(-1, (6, -1))
-        return x, modulation
+        return x, self.modulation(F.silu(level)).chunk(6, dim=-1)
 
     def count_logits(self, condition: Tensor, condition_mask: Tensor, latents: Tensor, clean_mask: Tensor) -> Tensor:
         """How many segments the text has: logits (B, max_count) of 1 .. max_count.

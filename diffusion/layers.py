@@ -6,7 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .fused import Table, gated, modulated, normalised, swiglu
+from .fused import Table, gated, modulated, normalised, projected, swiglu
+
+# (B, S, H) each: shift and scale before attention and its gate, the same three of the feed-forward part.
+Modulation = tuple[Tensor, ...]
 
 
 def rotary_table(position: Tensor, num_heads: int, head_width: int) -> Table:
@@ -49,8 +52,8 @@ class SelfAttention(nn.Module):
 
     def keys_and_values(self, x: Tensor, table: Table) -> tuple[Tensor, Tensor]:
         """(B, L, H) and a `rotary_table` of the L positions -> keys and values (B, L, A, P)."""
-        _, key, value = (part.unflatten(-1, (self.num_heads, -1)) for part in self.qkv(x).chunk(3, dim=-1))
-        return normalised(key, self.key_norm.weight, table), value
+        _, key, value = projected(self.qkv(x), self.query_norm.weight, self.key_norm.weight, table)
+        return key, value
 
     def forward(self, x: Tensor, table: Table, bias: Tensor, past: tuple[Tensor, Tensor] | None = None) -> Tensor:
         """Tokens that attend to one another, and to others whose keys and values are known.
@@ -64,9 +67,7 @@ class SelfAttention(nn.Module):
         Returns:
             (B, L, H).
         """
-        query, key, value = (part.unflatten(-1, (self.num_heads, -1)) for part in self.qkv(x).chunk(3, dim=-1))
-        query = normalised(query, self.query_norm.weight, table)
-        key = normalised(key, self.key_norm.weight, table)
+        query, key, value = projected(self.qkv(x), self.query_norm.weight, self.key_norm.weight, table)
         if past is not None:
             key, value = torch.cat([past[0], key], dim=1), torch.cat([past[1], value], dim=1)
         out = attention(query, key, value.to(query.dtype), bias)
@@ -121,29 +122,29 @@ class Block(nn.Module):
         """Keys and values of the condition, or None where the block does not look at it."""
         return self.cross.keys_and_values(condition) if self.cross is not None else None
 
-    def keys_and_values(self, x: Tensor, modulation: Tensor, table: Table) -> tuple[Tensor, Tensor]:
+    def keys_and_values(self, x: Tensor, modulation: Modulation, table: Table) -> tuple[Tensor, Tensor]:
         """Keys and values (B, L, A, P) of tokens (B, L, H), for others to attend to; modulation as in `forward`."""
-        shift, scale, *_ = (modulation + self.table).unbind(-2)
-        return self.attention.keys_and_values(modulated(x, scale, shift), table)
+        shift, scale, *_ = modulation
+        return self.attention.keys_and_values(modulated(x, shift, scale, self.table[:2]), table)
 
     def forward(
         self,
         x: Tensor,
-        modulation: Tensor,
+        modulation: Modulation,
         table: Table,
         bias: Tensor,
         keys_values: tuple[Tensor, Tensor] | None,
         condition_bias: Tensor,
         past: tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:
-        """(B, L, H) with modulation (B, S, 6, H) of the S segments -> (B, L, H); shift, scale, gate of either part.
+        """(B, L, H) with the `Modulation` of the segments -> (B, L, H).
 
         `past` holds keys and values of tokens that are not in x; see `SelfAttention.forward`.
         """
-        shift, scale, gate, mlp_shift, mlp_scale, mlp_gate = (modulation + self.table).unbind(-2)
-        attended = self.attention(modulated(x, scale, shift), table, bias, past)
-        x = gated(x, self.dropout(attended), gate)
+        shift, scale, gate, mlp_shift, mlp_scale, mlp_gate = modulation
+        attended = self.attention(modulated(x, shift, scale, self.table[:2]), table, bias, past)
+        x = gated(x, self.dropout(attended), gate, self.table[2])
         if self.cross is not None and keys_values is not None:
             x = x + self.dropout(self.cross(self.cross_norm(x), *keys_values, condition_bias))
-        hidden = swiglu(self.mlp_in(modulated(x, mlp_scale, mlp_shift)))
-        return gated(x, self.dropout(self.mlp_out(hidden)), mlp_gate)
+        hidden = swiglu(self.mlp_in(modulated(x, mlp_shift, mlp_scale, self.table[3:5])))
+        return gated(x, self.dropout(self.mlp_out(hidden)), mlp_gate, self.table[5])

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from segdiff.diffusion.fused import gated, modulated, normalised, swiglu
+from segdiff.diffusion.fused import gated, modulated, normalised, projected, swiglu
 from segdiff.diffusion.layers import rotary_table
 
 NUM_DOCUMENTS, NUM_SEGMENTS, PER_SEGMENT, WIDTH, NUM_HEADS, HEAD_WIDTH = 2, 3, 2, 12, 2, 6
@@ -25,13 +25,21 @@ def plain_normalised(x: Tensor, weight: Tensor, table: tuple[Tensor, Tensor] | N
     return torch.cat([left * cos - right * sin, left * sin + right * cos], dim=-1)
 
 
-def plain_modulated(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    scale, shift = (part.repeat_interleave(PER_SEGMENT, 1) for part in (scale, shift))
+def plain_projected(qkv: Tensor, query_weight: Tensor, key_weight: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
+    query, key, value = (part.unflatten(-1, (NUM_HEADS, HEAD_WIDTH)) for part in qkv.chunk(3, dim=-1))
+    query, key = plain_normalised(query, query_weight, table), plain_normalised(key, key_weight, table)
+    return torch.stack([query, key, value.float()])
+
+
+def plain_modulated(x: Tensor, shift: Tensor, scale: Tensor, base: Tensor) -> Tensor:
+    shift, scale = (
+        (part + own).repeat_interleave(PER_SEGMENT, 1) for part, own in ((shift, base[0]), (scale, base[1]))
+    )
     return F.layer_norm(x, (WIDTH,), eps=1e-6) * (1 + scale) + shift
 
 
-def plain_gated(x: Tensor, update: Tensor, gate: Tensor) -> Tensor:
-    return x + update * gate.repeat_interleave(PER_SEGMENT, 1)
+def plain_gated(x: Tensor, update: Tensor, gate: Tensor, base: Tensor) -> Tensor:
+    return x + update * (gate + base).repeat_interleave(PER_SEGMENT, 1)
 
 
 def plain_swiglu(x: Tensor) -> Tensor:
@@ -45,13 +53,21 @@ def cases(dtype: torch.dtype = torch.float32) -> dict[str, tuple]:
     update = tensor(NUM_DOCUMENTS, LENGTH, WIDTH, seed=1, dtype=dtype)
     one, other = (tensor(NUM_DOCUMENTS, NUM_SEGMENTS, WIDTH, seed=seed) for seed in (2, 3))
     heads = tensor(NUM_DOCUMENTS, LENGTH, NUM_HEADS, HEAD_WIDTH, seed=4, dtype=dtype)
-    weight = tensor(HEAD_WIDTH, seed=5)
+    weight, other_weight = tensor(HEAD_WIDTH, seed=5), tensor(HEAD_WIDTH, seed=6)
+    qkv = tensor(NUM_DOCUMENTS, LENGTH, 3 * NUM_HEADS * HEAD_WIDTH, seed=7, dtype=dtype)
+    base = tensor(2, WIDTH, seed=8)
     table = rotary_table(torch.arange(LENGTH), NUM_HEADS, HEAD_WIDTH)
     return {
         "normalised": (normalised, plain_normalised, (heads, weight), (None,)),
         "normalised and rotated": (normalised, plain_normalised, (heads, weight), (table,)),
-        "modulated": (modulated, plain_modulated, (tokens, one, other), ()),
-        "gated": (gated, plain_gated, (tokens, update, one), ()),
+        "projected": (
+            lambda *inputs: torch.stack([part.float() for part in projected(*inputs)]),
+            plain_projected,
+            (qkv, weight, other_weight),
+            (table,),
+        ),
+        "modulated": (modulated, plain_modulated, (tokens, one, other, base), ()),
+        "gated": (gated, plain_gated, (tokens, update, one, base[0].detach().requires_grad_()), ()),
         "swiglu": (swiglu, plain_swiglu, (tokens,), ()),
     }
 
