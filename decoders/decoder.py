@@ -212,11 +212,12 @@ class SegmentDecoder(ModelMixin, ConfigMixin):
         if temperature < 0 or (temperature > 0 and uniforms is None):
             raise ValueError(f"temperature must be 0, or above 0 with uniforms; got {temperature}")
         max_tokens = max_tokens or self.config.max_tokens
-        num_rows = memory.shape[0]
+        device = memory.device
         cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
-        token = torch.full((num_rows, 1), self.config.bos_token_id, device=memory.device)
-        ended = torch.zeros(num_rows, dtype=torch.bool, device=memory.device)
-        tokens = []
+        rows = torch.arange(memory.shape[0], device=device)  # those that are still computed
+        ended = torch.zeros_like(rows, dtype=torch.bool)
+        token = torch.full((len(rows), 1), self.config.bos_token_id, device=device)
+        tokens = torch.full((len(rows), max_tokens), self.config.pad_token_id, device=device)
         for step in range(max_tokens):
             states = self.transformer(
                 input_ids=token,
@@ -229,14 +230,20 @@ class SegmentDecoder(ModelMixin, ConfigMixin):
             if temperature > 0:
                 assert uniforms is not None
                 cumulative = (logits / temperature).softmax(-1).cumsum(-1)
-                drawn = torch.searchsorted(cumulative, uniforms[:, step : step + 1].to(cumulative) * cumulative[:, -1:])
-                chosen = drawn.squeeze(-1).clamp_max(logits.shape[-1] - 1)
+                drawn = uniforms[rows, step : step + 1].to(cumulative) * cumulative[:, -1:]
+                chosen = torch.searchsorted(cumulative, drawn).squeeze(-1).clamp_max(logits.shape[-1] - 1)
             else:
                 chosen = logits.argmax(-1)
             chosen = chosen.masked_fill(ended, self.config.pad_token_id)
-            tokens.append(chosen)
+            tokens[rows, step] = chosen
             ended = ended | (chosen == self.config.eos_token_id)
-            if bool(ended.all()):
-                break
             token = chosen.unsqueeze(1)
-        return torch.stack(tokens, dim=1)
+            going = (~ended).nonzero().squeeze(1)
+            if not len(going):
+                return tokens[:, : step + 1]
+            if 2 * len(going) <= len(ended):  # short segments end early: the rest goes on without them
+                rows, ended, token, memory, memory_mask = (
+                    part[going] for part in (rows, ended, token, memory, memory_mask)
+                )
+                cache.batch_select_indices(going)
+        return tokens

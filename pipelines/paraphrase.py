@@ -333,8 +333,11 @@ class ParaphrasePipeline(StoryPipeline):
 
     def _is_word(self, word: str) -> bool:
         """Whether a lower-case word is one token, as the words are that the model knows well."""
-        stem = word.replace("’", "'").split("'")[0]
-        return any(len(self.tokenizer.tokenize(form)) == 1 for form in (stem, stem.capitalize()))
+        known: dict[str, bool] = self.__dict__.setdefault("_words", {})
+        if word not in known:
+            stem = word.replace("’", "'").split("'")[0]
+            known[word] = any(len(self.tokenizer.tokenize(form)) == 1 for form in (stem, stem.capitalize()))
+        return known[word]
 
     @staticmethod
     def _check(

@@ -288,6 +288,17 @@ def test_generation_stops_when_every_row_has_ended(decoder, rows):
     assert (short == decoder.config.eos_token_id).any(0)[-1], "the last column ends the longest row"
 
 
+def test_segments_that_have_ended_cost_nothing_more(decoder, rows):
+    decoder = ending(decoder, rows)
+    sizes = []
+    hook = decoder.transformer.register_forward_pre_hook(
+        lambda module, args, kwargs: sizes.append(len(kwargs["input_ids"])), with_kwargs=True
+    )
+    decoder.generate(*rows)
+    hook.remove()
+    assert sizes[0] == 40 and sizes[-1] <= 20 and sizes == sorted(sizes, reverse=True)
+
+
 @pytest.mark.parametrize("max_tokens", [1, 4])
 def test_max_tokens_cuts(decoder, rows, max_tokens):
     assert decoder.generate(*rows, max_tokens=max_tokens).shape == (40, max_tokens)
