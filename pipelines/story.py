@@ -6,7 +6,7 @@ B stories, S segments, K latents per segment, D latent width, C condition states
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,17 @@ from .writing import BatchWriter, Draft, Passage, Settings
 
 GROUP = 4  # segments that are denoised together where a story is longer than the model was trained on
 MENTION_SCALE = 150.0
-WHOLE = ("num_stories", "num_inference_steps", "batch_size", "seed", "num_candidates", "group", "window")
+PARAGRAPH_LENGTH = 5  # sentences, on average, of a story that is written group by group
+WHOLE = (
+    "num_stories",
+    "num_inference_steps",
+    "batch_size",
+    "seed",
+    "num_candidates",
+    "group",
+    "window",
+    "paragraph_length",
+)
 MAX_ROWS = 512  # candidates that are written at once
 DECODER_LEVEL = 0.85  # of models that say nothing else
 
@@ -191,6 +201,7 @@ class StoryPipeline(DiffusionPipeline):
         choose: str = "mbr",
         group: int | None = None,
         window: int | None = None,
+        paragraph_length: int | None = None,
         seed: int = 0,
         batch_size: int = 16,
         callback_on_step_end: Callable[[int, Tensor], None] | None = None,
@@ -233,6 +244,8 @@ class StoryPipeline(DiffusionPipeline):
                 where there are no more than the model was trained on, else 4.
             window: clean segments around a group that it is written to fit; None: what the model was trained on, less
                 the group.
+            paragraph_length: sentences of a paragraph, on average; one begins where the topic turns. 0: there are no
+                paragraphs but those that are given. None: 5 in stories that are written group by group, else 0.
             seed: of the first story.
             batch_size: stories written at once.
             callback_on_step_end: called with the step and the current clean latents (B, S, K, D) of what is written.
@@ -256,6 +269,7 @@ class StoryPipeline(DiffusionPipeline):
             (mention_scale, "mention_scale", 0, 10_000),
             (1 if group is None else group, "group", 1, MAX_TOGETHER),
             (0 if window is None else window, "window", 0, MAX_TOGETHER),
+            (0 if paragraph_length is None else paragraph_length, "paragraph_length", 0, 1000),
         ]:
             if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
                 raise ValueError(f"{name} is {value}; it must be between {low} and {high}")
@@ -287,6 +301,7 @@ class StoryPipeline(DiffusionPipeline):
             candidates=num_candidates,
             wishes=make_wishes(mention, words_per_segment, choose, num_candidates),
             mention_scale=mention_scale,
+            paragraph_length=paragraph_length,
             gradients=control_gradients(controls, self.encoder),
             on_step=callback_on_step_end,
             on_draft=callback_on_draft,
@@ -296,11 +311,11 @@ class StoryPipeline(DiffusionPipeline):
         for first in range(0, num_stories, batch_size):
             seeds = list(range(seed + first, seed + min(first + batch_size, num_stories)))
             began = time.perf_counter()
-            texts, calls = self._write(template, settings, seeds, callback_on_group_end)
+            texts, separators, calls = self._write(template, settings, seeds, callback_on_group_end)
             seconds = (time.perf_counter() - began) / len(seeds)
             stories += [
-                Story(text, title, one, seconds, calls, template.joints(len(text)))
-                for text, one in zip(texts, seeds, strict=True)
+                Story(text, title, one, seconds, calls, between)
+                for text, between, one in zip(texts, separators, seeds, strict=True)
             ]
         return stories
 
@@ -310,12 +325,15 @@ class StoryPipeline(DiffusionPipeline):
         settings: Settings,
         seeds: list[int],
         on_passage: Callable[[Passage], None] | None,
-    ) -> tuple[list[list[str]], int]:
-        """The segments of a batch of stories, and the calls of the denoiser that they took."""
+    ) -> tuple[list[list[str]], list[list[str]], int]:
+        """The segments of a batch of stories, what is between them, and the calls of the denoiser that they took."""
         counts = self._counts(template, settings.prompts[0], seeds)
         # through a moving window only stories of the same length go side by side
         apart = max(counts) > settings.together
         stories: dict[int, list[str]] = {seed: [] for seed in seeds}
+        separators: dict[int, list[str]] = {}
+        if settings.paragraph_length is None:
+            settings = replace(settings, paragraph_length=PARAGRAPH_LENGTH if apart else 0)
         calls = 0
         for count in sorted(set(counts)) if apart else [None]:
             rows = [(seed, each) for seed, each in zip(seeds, counts, strict=True) if count in (None, each)]
@@ -326,7 +344,8 @@ class StoryPipeline(DiffusionPipeline):
                 if on_passage is not None:
                     on_passage(passage)
             calls += writer.denoiser_calls
-        return [stories[seed] for seed in seeds], calls
+            separators |= {seed: joiner.separators for (seed, _), joiner in zip(rows, writer.joiners, strict=True)}
+        return [stories[seed] for seed in seeds], [separators[seed] for seed in seeds], calls
 
     def _counts(self, template: Template, prompt: list[int], seeds: list[int]) -> list[int]:
         """How many segments each story has: as the template says, or sampled from the count head."""

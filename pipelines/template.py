@@ -184,7 +184,7 @@ class Joiner:
     """
 
     def __init__(self, separators: Sequence[str]) -> None:
-        self.separators = separators
+        self.separators = list(separators)
         self.count = 0
         self.begun = False
         self.gap = ""

@@ -15,9 +15,10 @@ from ..diffusion import sample
 from ..diffusion.guidance import Condition, Gradient
 from .choosing import Wishes, best, likelihood_scores, mbr_scores, mentioned
 from .controls import mention_gradient
+from .paragraphs import Paragraphs
 from .rendering import encode_texts, render
 from .rollout import STEPS, Window, drawn, generator, windows
-from .template import Joiner, Template
+from .template import PARAGRAPH, SEPARATOR, Joiner, Template
 from .tokenization import pad_tokens, segment_tokens
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class Settings:
     candidates: int
     wishes: Wishes
     mention_scale: float = 0.0
+    paragraph_length: int | None = 0  # sentences, on average; 0: no paragraphs but the given ones
     gradients: list[Gradient] = field(default_factory=list)
     on_step: Callable[[int, Tensor], None] | None = None
     on_draft: Callable[[Draft], None] | None = None
@@ -122,6 +124,8 @@ class BatchWriter:
         self.given = dict(zip(given, latents, strict=True))  # latents (K, D) of each given text
         self.clean: dict[int, Tensor] = {}  # latents (B, K, D) of written segments that a window may still see
         self.joiners = [Joiner(template.joints(count)) for count in counts]
+        self.paragraphs = [Paragraphs(settings.paragraph_length) for _ in seeds if settings.paragraph_length]
+        self.written: dict[int, Tensor] = {}  # latents (B, K, D) of the segments of the last window
         words = settings.wishes.mention
         self.words = self.encode(words) if words and settings.mention_scale else None
         said = mentioned(words, " ".join(given))
@@ -148,6 +152,15 @@ class BatchWriter:
 
     def passage(self, first: int, segments: list[list[str]]) -> Passage:
         """Finished segments and their text."""
+        for story, paragraphs in enumerate(self.paragraphs):
+            texts, starts, separators = self.texts[story], self.starts[story], self.joiners[story].separators
+            for place in range(first, first + len(segments[story])):
+                given = starts[place] == 0
+                latents = self.given[str(texts[place])] if given else self.written[place][story]
+                turns = paragraphs.begins(self.topic(latents))
+                between_given = given and place and starts[place - 1] == 0
+                if turns and not between_given and separators[place - 1] == SEPARATOR:
+                    separators[place - 1] = PARAGRAPH
         text = [joiner.add(one) for joiner, one in zip(self.joiners, segments, strict=True)]
         return Passage(first, self.seeds, segments, text)
 
@@ -222,11 +235,20 @@ class BatchWriter:
         if goes_on and read is not None:
             self.remember(window, read[chosen])
         begin = window.start - window.first
+        if self.paragraphs:
+            self.written = {
+                position: output.latents[chosen, position - window.first]
+                for position in range(window.start, window.stop)
+            }
         stories = [whole[row][begin : begin + window.stop - window.start] for row in chosen]
         for story, segments in enumerate(stories):
             said = mentioned(self.open[story], " ".join(segments))
             self.open[story] = [word for word in self.open[story] if word not in said]
         return stories
+
+    def topic(self, latents: Tensor) -> Tensor:
+        """What a segment of latents (K, D) is about: its gist (C,)."""
+        return latents[: self.pipeline.decoder.context_latents].flatten().float()
 
     def mention(self, written: Tensor) -> list[Gradient]:
         """What pulls the `written` (B * N, S) segments towards words that their story does not mention yet."""

@@ -104,6 +104,10 @@ def generate(
     window: Annotated[
         int | None, typer.Option(min=0, max=64, help="Finished segments that a group is written to fit.")
     ] = None,
+    paragraph_length: Annotated[
+        int | None,
+        typer.Option(min=0, max=1000, help="Sentences of a paragraph, on average; 0 = one block. 5 for long stories."),
+    ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Show the story emerge from noise.")] = False,
     seed: Annotated[
         int | None, typer.Option(min=0, max=MAX_SEED, help="Of the first story; random without it.")
@@ -164,6 +168,7 @@ def generate(
                 choose=choose,
                 group=group,
                 window=window,
+                paragraph_length=paragraph_length,
                 seed=seed + first,
                 batch_size=batch_size,
                 callback_on_draft=watcher.draft if watcher else None,

@@ -72,3 +72,14 @@ def test_infilling(tiny_model_dir: Path, tiny_corpus: Path, tmp_path: Path, caps
         assert f"| {name} |" in out, name
     rows = [line.split("|") for line in out.splitlines() if line.startswith(("| the middle", "| the ending"))]
     assert [row[2].strip() for row in rows] == ["1", "1"]  # given segments come back
+
+
+def test_paragraphs(tiny_model_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    corpus = tmp_path / "stories.jsonl"
+    story = {"sentences": ["Tom got a kite.", "It flew high.", "He was happy.", "The wind fell.", "He went home."]}
+    corpus.write_text((json.dumps(story) + "\n") * 6, encoding="utf-8")
+    with script("paragraphs") as module:
+        module.main(corpus, model=str(tiny_model_dir), num_texts=2, together=3)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("| breaks | number | precision | recall |")
+    assert any(line.startswith("| every five, from the third |") and "| 0 | 0 |" in line for line in lines)

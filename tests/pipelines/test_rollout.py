@@ -97,6 +97,28 @@ def test_passages_are_the_story(pipeline, options):
     assert all(passage.seeds == [story.seed] for passage in passages)
 
 
+def test_long_stories_have_paragraphs(pipeline):
+    options: dict[str, Any] = {"num_segments": 30, "group": 4, "seed": 3, **FAST}
+    (story,) = pipeline("A kite", **options)
+    lengths = [paragraph.count(" ") for paragraph in story.text.split("\n\n")]
+    assert 3 <= len(lengths) <= 12
+    assert story.separators.count("\n\n") == len(lengths) - 1
+    (block,) = pipeline("A kite", paragraph_length=0, **options)
+    assert "\n" not in block.text and block.segments == story.segments
+    (short,) = pipeline("A kite", num_segments=4, seed=3, **FAST)
+    assert "\n" not in short.text
+    (parted,) = pipeline("A kite", num_segments=4, seed=3, paragraph_length=1, **FAST)
+    assert parted.text == "\n\n".join(short.segments)
+    together = pipeline("A kite", num_stories=2, **{**options, "seed": 2})
+    assert together[1].text == story.text
+
+
+def test_given_white_space_stays_where_paragraphs_are_made(pipeline):
+    given = {"start": ["Tom ran.", "He fell."], "separators": ["\n"], "end": ["Bye.", "The end."]}
+    (story,) = pipeline(**given, num_segments=7, paragraph_length=1, **FAST)
+    assert story.text.startswith("Tom ran.\nHe fell.\n\n") and story.text.endswith("\n\nBye. The end.")
+
+
 def test_drafts(pipeline):
     drafts: list[Draft] = []
     options: dict[str, Any] = {"num_segments": 6, "group": 3, "num_inference_steps": 4}
