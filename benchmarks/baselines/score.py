@@ -17,9 +17,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 def main(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run of train.py.")],
-    cases: Annotated[Path, typer.Option(help="Choice cases, JSONL.")],
+    cases: Annotated[Path, typer.Option(help="Choice cases, JSONL, or stories that --task makes them of.")],
     out: Annotated[Path, typer.Option(help="JSONL file of the scores.")],
     measure: Annotated[Literal["pmi", "sum", "mean"], typer.Option(help="Which row is `scores` in the file.")] = "pmi",
+    task: Annotated[Literal["middle", "ending"] | None, typer.Option(help="Cases of plain stories.")] = None,
     max_cases: Annotated[int | None, typer.Option(min=1, help="So many, drawn by --seed.")] = None,
     samples: Annotated[int, typer.Option(min=1, help="Masks of the masked baseline's bound.")] = 16,
     batch_size: Annotated[int, typer.Option(min=1, help="Cases at once.")] = 32,
@@ -28,10 +29,14 @@ def main(
     """Write {"id", "set", "scores": [one for each option]} a line; print the accuracy of every row."""
     from baselines.systems import TokenWriter, load_writer
 
-    from segdiff.pipelines.choice_cases import draw_cases, read_cases
+    from segdiff.pipelines.choice_cases import cases_of_stories, draw_cases, read_cases
     from segdiff.pipelines.choice_scores import accuracy_table, write_scores
+    from segdiff.pipelines.corpus import read_documents
 
-    chosen = draw_cases(read_cases(cases), max_cases, seed)
+    if task is not None:
+        chosen = cases_of_stories(read_documents(cases), task, seed, max_cases)
+    else:
+        chosen = draw_cases(read_cases(cases), max_cases, seed)
     writer = load_writer(run)
     if not isinstance(writer, TokenWriter):
         raise ValueError("the passage baseline cannot be given a context: it scores no candidates")

@@ -81,6 +81,20 @@ def test_scores_are_read_by_the_choice_evaluation(kind, runs, tmp_path, capsys):
     assert rows["pmi"][0] != rows["sum"][0]
 
 
+def test_cases_are_made_of_plain_stories_as_the_choice_evaluation_does(runs, tmp_path):
+    from baselines.score import main
+
+    from segdiff.pipelines.choice_cases import cases_of_stories
+    from segdiff.pipelines.choice_scores import read_scores
+    from segdiff.pipelines.corpus import read_documents
+
+    stories, out = tmp_path / "stories.jsonl", tmp_path / "scores.jsonl"
+    lines = [{"sentences": [f"{name} wanted a kite.", f"{name} saved.", "It flew."]} for name in ("Tom", "Sue", "Ann")]
+    stories.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    main(runs / "ar", stories, out, task="middle", batch_size=2)
+    assert len(read_scores(out, cases_of_stories(read_documents(stories), "middle", 0))) == 3
+
+
 def test_scores_of_a_middle_sentence_see_both_sides(runs):
     from baselines.systems import load_writer
 
