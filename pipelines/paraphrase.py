@@ -121,6 +121,8 @@ class ParaphrasePipeline(StoryPipeline):
         if isinstance(sentences, str):
             raise ValueError("sentences is one string; give a list of sentences")
         jobs = [InContext(one) if isinstance(one, str) else one for one in sentences]
+        if other := [job for job in jobs if not isinstance(job, InContext)]:
+            raise ValueError(f"sentences has {other[0]!r:.60}; it must have texts")
         for job in jobs:
             check_text(job.text, "a sentence")
         embed = similarity_model(similarity, self.device) if isinstance(similarity, str | Path) else similarity

@@ -22,6 +22,7 @@ from .rendering import check_text
 
 LINES_AHEAD = 32  # lines whose sentences share batches; what an interruption loses at most
 LINE = "line"
+RESERVED = {"candidates", "of", "copy", LINE}  # what rows of the output have of their own
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ def read_records(stream: IO[bytes], name: str, as_json: bool) -> Iterator[Record
                 raise ValueError(
                     f'{where} is not a JSON object with a "text" ({error}); mend it and try again'
                 ) from None
+        if taken := sorted(RESERVED & set(record.carried)):
+            raise ValueError(f'{where} has a field "{taken[0]}", as the output has; give it another name')
         if not isinstance(record.text, str):
             raise ValueError(f'{where}: "text" is {record.text!r:.40}; it must be text')
         if "\0" in record.text:

@@ -98,6 +98,8 @@ def make_template(
         (separators, "separators", given - len(end)),
         (end_separators, "end_separators", len(end)),
     ]:
+        if not isinstance(texts, list | tuple):
+            raise ValueError(f"{name} must be a list of white space; got {type(texts).__name__}")
         for text in texts:
             if not isinstance(text, str) or text.strip():
                 raise ValueError(f"{name} has {text!r}; it must be white space")

@@ -33,10 +33,12 @@ def train_adaptation(
         Last losses, and held-out reconstruction `before_*` and `after_*` when the config names held-out data.
 
     Raises:
-        ValueError: no model named.
+        ValueError: no model named, or `config.min_level` is above `config.max_level`.
     """
     if not config.model:
         raise ValueError("no model: give --model FOLDER (the output of `segdiff train diffusion`)")
+    if config.min_level > config.max_level:
+        raise ValueError(f"min_level is {config.min_level}, above max_level, {config.max_level}")
     accelerator = accelerator or make_accelerator(config.loop)
     torch.manual_seed(config.loop.seed)
     pipeline = StoryPipeline.from_pretrained(config.model)

@@ -128,6 +128,7 @@ def test_control(run, tmp_path):
     [
         (["--segments", 5, "--keep", "7=A."], "--keep 7 is out of range: segments are numbered 1 to 5"),
         (["--keep", "0=A."], "--keep 0 is out of range"),
+        (["--keep", "7" * 5000 + "=A."], "--keep 77777777777777777777 is out of range"),
         (["--keep", "A."], "--keep is 'A.'; it must be a segment's number and its value, as in 3=..."),
         (["--keep", "2=A.", "--keep", "2=B."], "--keep 2 is given twice"),
         (["--keep", "2= "], "--keep 2= is empty"),

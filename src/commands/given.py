@@ -53,9 +53,10 @@ def _numbered(values: list[str] | None, option: str, segments: int | None) -> di
         number, is_, rest = value.partition("=")
         if not is_ or not number.strip().isdecimal():
             raise ValueError(f"{option} is {value!r}; it must be a segment's number and its value, as in 3=...")
-        index, last = int(number), segments or MAX_SEGMENTS
+        last = segments or MAX_SEGMENTS
+        index = int(number) if len(number.strip()) <= len(str(MAX_SEGMENTS)) else 0
         if not 1 <= index <= last:
-            raise ValueError(f"{option} {index} is out of range: segments are numbered 1 to {last}")
+            raise ValueError(f"{option} {number.strip()[:20]} is out of range: segments are numbered 1 to {last}")
         if index in found:
             raise ValueError(f"{option} {index} is given twice")
         found[index] = rest
