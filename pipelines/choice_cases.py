@@ -12,7 +12,11 @@ from typing import Any
 from .corpus import Document
 from .evaluation.texts import read_records
 
-TASKS = {"ending": "the last sentence", "middle": "the middle sentence"}
+TASKS = {
+    "ending": "the last sentence",
+    "middle": "the middle sentence",
+    "left": "the middle sentence, without what follows it",
+}
 FORMATS = "`context`, `endings` and `right`, or `premise`, `initial`, `counterfactual`, `original_ending`, ..."
 
 
@@ -120,7 +124,7 @@ def cases_of_stories(documents: Iterable[Document], task: str, seed: int, most: 
     if len(stories) < 2:
         raise ValueError(f"{len(stories)} stories have three sentences or more; at least two are required")
     random = Random(seed)
-    places = [len(story) // 2 if task == "middle" else len(story) - 1 for story in stories]
+    places = [len(story) - 1 if task == "ending" else len(story) // 2 for story in stories]
     texts = [story[place] for story, place in zip(stories, places, strict=True)]
     order = sorted(random.sample(range(len(texts)), len(texts)), key=lambda index: len(texts[index].split()))
     other = dict(zip(order, [*order[1:], order[0]], strict=True))  # the longest gets the shortest
@@ -129,7 +133,8 @@ def cases_of_stories(documents: Iterable[Document], task: str, seed: int, most: 
         right = random.randrange(2)
         candidates = [texts[other[index]]] * 2
         candidates[right] = texts[index]
-        options = tuple(Option((*story[:place], text, *story[place + 1 :]), place, place + 1) for text in candidates)
+        after = () if task == "left" else story[place + 1 :]
+        options = tuple(Option((*story[:place], text, *after), place, place + 1) for text in candidates)
         cases.append(Case(str(index + 1), task, options, right, f"story {index + 1}"))
     return cases
 

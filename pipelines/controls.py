@@ -98,8 +98,8 @@ def control_gradients(controls: Sequence[Control], encoder: SegmentEncoder) -> l
     """What pulls towards the labels of `controls`.
 
     Raises:
-        ValueError: no list of controls, one is of another encoder, its scale is out of range, or two ask for different labels of the
-            same classifier.
+        ValueError: no list of controls, one is of another encoder, its scale is out of range, or two ask for different
+            labels of the same classifier.
     """
     if not isinstance(controls, list | tuple) or not all(isinstance(control, Control) for control in controls):
         raise ValueError(f"controls must be a list of what `load_control` gives; got {controls!r:.60}")

@@ -20,7 +20,7 @@ def main(
     cases: Annotated[Path, typer.Option(help="Choice cases, JSONL, or stories that --task makes them of.")],
     out: Annotated[Path, typer.Option(help="JSONL file of the scores.")],
     measure: Annotated[Literal["pmi", "sum", "mean"], typer.Option(help="Which row is `scores` in the file.")] = "pmi",
-    task: Annotated[Literal["middle", "ending"] | None, typer.Option(help="Cases of plain stories.")] = None,
+    task: Annotated[Literal["middle", "left", "ending"] | None, typer.Option(help="Cases of plain stories.")] = None,
     max_cases: Annotated[int | None, typer.Option(min=1, help="So many, drawn by --seed.")] = None,
     samples: Annotated[int, typer.Option(min=1, help="Masks of the masked baseline's bound.")] = 16,
     batch_size: Annotated[int, typer.Option(min=1, help="Cases at once.")] = 32,

@@ -15,7 +15,8 @@ def choice(
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Plain stories to make cases of.")] = None,
     task: Annotated[
-        str | None, typer.Option(help="What is to be chosen in the stories of --data: middle (the default) or ending.")
+        str | None,
+        typer.Option(help="What is to be chosen in the stories of --data: middle (the default), left or ending."),
     ] = None,
     samples: Annotated[int, typer.Option(min=1, max=1000, help="Noise levels of the likelihood bound.")] = 16,
     max_cases: Annotated[int | None, typer.Option(min=1, help="Use so many, drawn by the seed.")] = None,

@@ -129,7 +129,11 @@ def test_files_that_are_no_cases(tmp_path: Path):
         read_cases(tmp_path / "broken.jsonl")
 
 
-@given(st.lists(st.integers(1, 12), min_size=2, max_size=30), st.sampled_from(["middle", "ending"]), st.integers(0, 99))
+@given(
+    st.lists(st.integers(1, 12), min_size=2, max_size=30),
+    st.sampled_from(["middle", "left", "ending"]),
+    st.integers(0, 99),
+)
 def test_every_sentence_is_once_right_and_once_wrong(lengths: list[int], task: str, seed: int):
     stories = [
         Document((f"start {index}", " ".join(["word"] * length) + f" {index}", f"then {index}", f"end {index}"))
@@ -141,7 +145,9 @@ def test_every_sentence_is_once_right_and_once_wrong(lengths: list[int], task: s
     wrong = [case.options[1 - case.right].candidate for case in cases]
     assert sorted(right) == sorted(wrong) and all(one != other for one, other in zip(right, wrong, strict=True))
     for case, story in zip(cases, stories, strict=True):
-        assert case.options[case.right].segments == story.segments
+        place = 3 if task == "ending" else 2
+        assert case.options[case.right].segments == (story.segments[: place + 1] if task == "left" else story.segments)
+        assert case.options[case.right].candidate == (story.segments[place],)
         assert case.options[0].context == case.options[1].context
 
 
@@ -154,7 +160,7 @@ def test_wrong_sentences_have_like_length():
 
 
 def test_impossible_stories():
-    with pytest.raises(ValueError, match="task is 'title'; known: ending, middle"):
+    with pytest.raises(ValueError, match="task is 'title'; known: ending, middle, left"):
         cases_of_stories([], "title", 0)
     with pytest.raises(ValueError, match="1 stories have three sentences or more"):
         cases_of_stories([Document(("a", "b", "c"))], "ending", 0)
