@@ -326,13 +326,14 @@ def main(
     parts: Annotated[str, typer.Option(help="Which parts to measure.")] = ",".join(PARTS),
     out: Annotated[Path | None, typer.Option(help="JSON file for all numbers.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Smoke run: one repetition, tiny sizes.")] = False,
+    keep_denormals: Annotated[bool, typer.Option("--keep-denormals", help="As torch does by itself.")] = False,
 ) -> None:
     """Measure, print Markdown, write JSON."""
     wanted = parts.split(",")
     if unknown := set(wanted) - set(PARTS):
         raise typer.BadParameter(f"unknown part {sorted(unknown)[0]!r}; known: {', '.join(PARTS)}")
     torch.set_num_threads(threads)
-    torch.set_flush_denormal(True)  # as in the training loop; both sides profit
+    torch.set_flush_denormal(not keep_denormals)  # the training loop flushes them; both sides profit
     repetitions = 1 if quick else repetitions
     result: dict[str, Any] = {
         "model": model,
@@ -344,6 +345,7 @@ def main(
     }
     command = ["python", "benchmarks/first_light.py", "--model", model, "--threads", str(threads)]
     command += ["--quick"] if quick else ["--repetitions", str(repetitions)]
+    command += ["--keep-denormals"] if keep_denormals else []
 
     def report(title: str, part: str, rows: list[Row], note: str = "") -> None:
         line = shown([*command, "--parts", part])
