@@ -32,13 +32,18 @@ def row(name: str, found: list[set[int]], together: int) -> Row:
     """Precision and recall of the places where a story begins."""
     true = set(range(SENTENCES, SENTENCES * together, SENTENCES))
     hits, number = sum(len(true & one) for one in found), sum(map(len, found))
-    return {"breaks": name, "number": number, "precision": hits / number, "recall": hits / (len(true) * len(found))}
+    return {
+        "breaks": name,
+        "number": number,
+        "precision": hits / max(number, 1),
+        "recall": hits / (len(true) * len(found)),
+    }
 
 
 def main(
     stories: Annotated[Path, typer.Argument(help="Stories of five sentences.")],
     model: Annotated[str, typer.Option(help="Bundled model or folder.")] = "stories-tiny",
-    num_texts: Annotated[int, typer.Option(min=1, help="Texts of 20 stories.")] = 20,
+    num_texts: Annotated[int, typer.Option(min=1, help="Texts that are put together.")] = 20,
     together: Annotated[int, typer.Option(min=2, help="Stories of a text.")] = 20,
 ) -> None:
     """Measure and print Markdown."""

@@ -213,6 +213,7 @@ class SegmentDecoder(ModelMixin, ConfigMixin):
             raise ValueError(f"temperature must be 0, or above 0 with uniforms; got {temperature}")
         max_tokens = max_tokens or self.config.max_tokens
         device = memory.device
+        uniforms = None if uniforms is None else uniforms.to(device)
         cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
         rows = torch.arange(memory.shape[0], device=device)  # those that are still computed
         ended = torch.zeros_like(rows, dtype=torch.bool)

@@ -24,8 +24,8 @@ def read_scores(path: Path, cases: Sequence[Case]) -> Scores:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: a line is no such object, has another number of scores than the case has options, or comes twice; a
-            case has no scores.
+        ValueError: a line is no such object, has another number of scores than the case has options, another option as
+            the right one, or comes twice; a case has no scores.
     """
     wanted: dict[str, dict[str, int]] = {}
     for number, case in enumerate(cases):
@@ -40,6 +40,10 @@ def read_scores(path: Path, cases: Sequence[Case]) -> Scores:
         index = sets.get(str(record["set"])) if "set" in record else next(iter(sets.values()))
         if index is None:
             continue
+        if record.get("right", cases[index].right) != cases[index].right:
+            raise ValueError(
+                f"{where}: the case {record['id']!r} has other options; score with the same seed and cases"
+            )
         values, count = record.get("scores"), len(cases[index].options)
         if not isinstance(values, list) or len(values) != count or not all(map(_finite, values)):
             raise ValueError(f"{where}: `scores` must be {count} finite numbers, one for each option; got {values!r}")

@@ -19,31 +19,40 @@ class Paragraphs:
 
     Args:
         mean_length: sentences of a paragraph, on average.
+        count: sentences of the story, if that is known: the last paragraph is not shorter than others, either.
     """
 
-    def __init__(self, mean_length: int) -> None:
+    def __init__(self, mean_length: int, count: int | None = None) -> None:
         self.mean_length = mean_length
         self.shortest = max(1, (mean_length + 1) // 2)
+        self.left = count
         self.length = 0
         self.sum: Tensor | None = None
         self.seen: list[float] = []  # sorted
 
-    def begins(self, vector: Tensor) -> bool:
-        """Whether the next sentence, of topic vector (C,), begins a paragraph; the first of a story does not."""
-        turns = self._turns(vector)
+    def begins(self, vector: Tensor, given: bool | None = None) -> bool:
+        """Whether the next sentence begins a paragraph; the first of a story does not.
+
+        Args:
+            vector: its topic (C,).
+            given: what is known already: that it does, or does not; None where it is to be decided.
+        """
+        turns = self._turns(vector) if given is None else given
         if turns or self.sum is None:
             self.sum, self.length = vector.clone(), 1
         else:
             self.sum, self.length = self.sum + vector, self.length + 1
+        if self.left is not None:
+            self.left -= 1
         return turns
 
     def _turns(self, vector: Tensor) -> bool:
-        if self.sum is None or self.length < self.shortest:
+        if self.sum is None or self.length < self.shortest or (self.left is not None and self.left < self.shortest):
             return False
         scale = float(vector.norm() * self.sum.norm())
         closeness = float(vector @ self.sum) / scale if scale else 0.0
-        few = len(self.seen) / (self.mean_length - self.shortest + 1)
-        limit = self.seen[int(few)] if self.seen and few < len(self.seen) else None
+        one_of = self.mean_length - self.shortest + 1
+        limit = self.seen[len(self.seen) // one_of] if len(self.seen) >= one_of > 1 else None
         insort(self.seen, closeness)
         if limit is None:
             return self.length >= self.mean_length

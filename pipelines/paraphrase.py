@@ -7,6 +7,7 @@ that the decoder sees each side.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -324,22 +325,19 @@ class ParaphrasePipeline(StoryPipeline):
         texts = [[text for text in some if next(fits)] for some in texts]
         flat = [*sources, *(text for some in texts for text in some)]
         vectors, fluencies = embed(flat).float().cpu(), self.fluency(flat)
-        measured, first = [], len(sources)
+        measured, first, is_word = [], len(sources), cache(self._is_word)
         for row, (source, some) in enumerate(zip(sources, texts, strict=True)):
             part = slice(first, first := first + len(some))
             alike = (vectors[part] @ vectors[row]).tolist()
             fluent = (fluencies[part] - fluencies[row]).clamp_max(0).tolist()
-            odd = [invented(source, text, self._is_word) for text in some]
+            odd = [invented(source, text, is_word) for text in some]
             measured.append(measure(source, some, alike, fluent, odd))
         return measured
 
     def _is_word(self, word: str) -> bool:
         """Whether a lower-case word is one token, as the words are that the model knows well."""
-        known: dict[str, bool] = self.__dict__.setdefault("_words", {})
-        if word not in known:
-            stem = word.replace("’", "'").split("'")[0]
-            known[word] = any(len(self.tokenizer.tokenize(form)) == 1 for form in (stem, stem.capitalize()))
-        return known[word]
+        stem = word.replace("’", "'").split("'")[0]
+        return any(len(self.tokenizer.tokenize(form)) == 1 for form in (stem, stem.capitalize()))
 
     @staticmethod
     def _check(

@@ -22,7 +22,7 @@ from .rendering import check_text
 
 LINES_AHEAD = 32  # lines whose sentences share batches; what an interruption loses at most
 LINE = "line"
-RESERVED = {"candidates", "of", "copy", LINE}  # what rows of the output have of their own
+RESERVED = {"candidates", "copies", "copy", LINE}  # what rows of the output have of their own
 
 
 @dataclass(frozen=True)

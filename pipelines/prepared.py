@@ -136,7 +136,7 @@ def prepare(
     document_keywords: list[list[int]] = []
     pairs: list[tuple[str, str]] = []
     changed: list[str | None] = []
-    for one, other in paraphrases:  # few and precious: both ways, with every hard negative that there is
+    for one, other in paraphrases:  # few and precious: both ways, with as many hard negatives as the rules give
         for anchor, positive in ((one, other), (other, one)):
             found: list[str | None] = [*changes_of_meaning(anchor, rng)]
             changed += found or [None]

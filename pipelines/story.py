@@ -6,7 +6,7 @@ B stories, S segments, K latents per segment, D latent width, C condition states
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,6 @@ from .writing import BatchWriter, Draft, Passage, Settings
 
 GROUP = 4  # segments that are denoised together where a story is longer than the model was trained on
 MENTION_SCALE = 150.0
-PARAGRAPH_LENGTH = 5  # sentences, on average, of a story that is written group by group
 WHOLE = (
     "num_stories",
     "num_inference_steps",
@@ -332,8 +331,6 @@ class StoryPipeline(DiffusionPipeline):
         apart = max(counts) > settings.together
         stories: dict[int, list[str]] = {seed: [] for seed in seeds}
         separators: dict[int, list[str]] = {}
-        if settings.paragraph_length is None:
-            settings = replace(settings, paragraph_length=PARAGRAPH_LENGTH if apart else 0)
         calls = 0
         for count in sorted(set(counts)) if apart else [None]:
             rows = [(seed, each) for seed, each in zip(seeds, counts, strict=True) if count in (None, each)]

@@ -24,6 +24,7 @@ from .tokenization import pad_tokens, segment_tokens
 if TYPE_CHECKING:
     from .story import StoryPipeline
 
+PARAGRAPH_LENGTH = 5  # sentences, on average, of a story that is written group by group
 MAX_PULLS = 3  # groups of a long story that a word pulls: one that is never said would bend the whole story
 
 
@@ -79,7 +80,7 @@ class Settings:
     candidates: int
     wishes: Wishes
     mention_scale: float = 0.0
-    paragraph_length: int | None = 0  # sentences, on average; 0: no paragraphs but the given ones
+    paragraph_length: int | None = None  # sentences, on average; 0: no paragraphs but the given ones
     gradients: list[Gradient] = field(default_factory=list)
     on_step: Callable[[int, Tensor], None] | None = None
     on_draft: Callable[[Draft], None] | None = None
@@ -124,7 +125,10 @@ class BatchWriter:
         self.given = dict(zip(given, latents, strict=True))  # latents (K, D) of each given text
         self.clean: dict[int, Tensor] = {}  # latents (B, K, D) of written segments that a window may still see
         self.joiners = [Joiner(template.joints(count)) for count in counts]
-        self.paragraphs = [Paragraphs(settings.paragraph_length) for _ in seeds if settings.paragraph_length]
+        wanted = settings.paragraph_length
+        if wanted is None:  # by the length of these stories alone, so that it is the same in every batch
+            wanted = PARAGRAPH_LENGTH if min(counts) > settings.together else 0
+        self.paragraphs = [Paragraphs(wanted, count) for count in counts if wanted]
         self.written: dict[int, Tensor] = {}  # latents (B, K, D) of the segments of the last window
         words = settings.wishes.mention
         self.words = self.encode(words) if words and settings.mention_scale else None
@@ -155,11 +159,10 @@ class BatchWriter:
         for story, paragraphs in enumerate(self.paragraphs):
             texts, starts, separators = self.texts[story], self.starts[story], self.joiners[story].separators
             for place in range(first, first + len(segments[story])):
-                given = starts[place] == 0
-                latents = self.given[str(texts[place])] if given else self.written[place][story]
-                turns = paragraphs.begins(self.topic(latents))
-                between_given = given and place and starts[place - 1] == 0
-                if turns and not between_given and separators[place - 1] == SEPARATOR:
+                latents = self.written[place][story] if starts[place] else self.given[str(texts[place])]
+                before = separators[place - 1] if place else SEPARATOR
+                given = before != SEPARATOR or (place > 0 and None not in texts[place - 1 : place + 1])
+                if paragraphs.begins(self.topic(latents), "\n" in before if given else None) and not given:
                     separators[place - 1] = PARAGRAPH
         text = [joiner.add(one) for joiner, one in zip(self.joiners, segments, strict=True)]
         return Passage(first, self.seeds, segments, text)

@@ -24,7 +24,7 @@ def main(
     max_cases: Annotated[int | None, typer.Option(min=1, help="So many, drawn by --seed.")] = None,
     samples: Annotated[int, typer.Option(min=1, help="Masks of the masked baseline's bound.")] = 16,
     batch_size: Annotated[int, typer.Option(min=1, help="Cases at once.")] = 32,
-    seed: Annotated[int, typer.Option(min=0, help="Of --max-cases.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of --max-cases and --task; as of the evaluation.")] = 0,
 ) -> None:
     """Write {"id", "set", "scores": [one for each option]} a line; print the accuracy of every row."""
     from baselines.systems import TokenWriter, load_writer

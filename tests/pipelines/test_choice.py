@@ -281,6 +281,7 @@ def test_scores_come_back(cases: list[Case], tmp_path: Path):
         ([{"id": "a", "scores": [1]}], "line 1: `scores` must be 2 finite numbers"),
         ([{"id": "a", "scores": [1, float("nan")]}], "line 1: `scores` must be 2 finite numbers"),
         ([{"id": "a", "scores": [1, 2]}, {"id": "a", "scores": [1, 2]}], "line 2: the case 'a' has had its scores"),
+        ([{"id": "a", "right": 7, "scores": [1, 2]}], "line 1: the case 'a' has other options"),
         ([{"id": "z", "scores": [1, 2]}], "has no scores of 2 of 2 cases, the first is 'a'"),
     ],
 )

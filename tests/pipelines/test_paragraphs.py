@@ -39,6 +39,23 @@ def test_lengths_without_any_topic(mean_length):
     assert mean_length - 1 <= sum(lengths) / len(lengths) <= mean_length + 1
 
 
+def test_the_last_paragraph_of_a_story_is_not_shorter_than_others():
+    torch.manual_seed(0)
+    for count in (5, 8, 12, 30):
+        for _ in range(20):
+            paragraphs = Paragraphs(5, count)
+            found = [place for place in range(count) if paragraphs.begins(torch.randn(8))]
+            assert min(right - left for left, right in pairwise([0, *found, count])) >= 3
+
+
+def test_given_breaks_count():
+    paragraphs = Paragraphs(2)
+    given = [None, False, False, False, True, False]
+    assert [paragraphs.begins(torch.ones(2), one) for one in given] == [False, False, False, False, True, False]
+    assert not Paragraphs(1).begins(torch.ones(2))
+    assert paragraphs.length == 2
+
+
 def test_vectors_of_zeros():
     assert begins(torch.zeros(30, 4), 5)  # no topic at all: by length
 

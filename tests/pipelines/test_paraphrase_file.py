@@ -148,6 +148,7 @@ def test_a_complete_output_is_never_overwritten(tmp_path: Path) -> None:
         (b'{"text": 5}', 'line 3: "text" is 5; it must be text'),
         (b'{"text": "a\\ud800"}', "line 3 has a lone surrogate"),
         (b'{"text": "Three.", "line": 7}', 'line 3 has a field "line", as the output has; give it another name'),
+        (b'{"text": "Three.", "copies": "two"}', 'line 3 has a field "copies", as the output has'),
         (b"\xff\xfe", "line 3 is not UTF-8"),
     ],
 )

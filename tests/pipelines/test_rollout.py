@@ -113,6 +113,20 @@ def test_long_stories_have_paragraphs(pipeline):
     assert together[1].text == story.text
 
 
+def test_paragraphs_do_not_depend_on_the_batch(pipeline):
+    options: dict[str, Any] = {"group": 2, "window": 2, **FAST}
+    together = pipeline("A kite", num_stories=8, seed=0, **options)
+    assert len({len(story.segments) for story in together}) > 1
+    for story in together:
+        assert pipeline("A kite", seed=story.seed, **options)[0].text == story.text
+
+
+def test_white_space_around_rewritten_segments_stays(pipeline):
+    texts = [f"Tom ran {place} miles." for place in range(20)]
+    (story,) = pipeline(segments=texts, strength=[None] * 7 + [0.9] + [None] * 12, paragraph_length=1, **FAST)
+    assert "\n" not in story.text and story.segments[:7] == texts[:7]
+
+
 def test_given_white_space_stays_where_paragraphs_are_made(pipeline):
     given = {"start": ["Tom ran.", "He fell."], "separators": ["\n"], "end": ["Bye.", "The end."]}
     (story,) = pipeline(**given, num_segments=7, paragraph_length=1, **FAST)
