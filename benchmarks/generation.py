@@ -3,8 +3,9 @@
     python benchmarks/generation.py --threads 2 --out generation.json --plot generation.png
 
 All have the same number of parameters; the baselines' weights are random. Lengths are forced: every text has exactly so
-many tokens. Ours writes it in segments of unlike length, decoded together until the longest ends (real decoding leaves those that
-have ended: it is cheaper), and with guidance, which doubles the denoiser's batch. Rounds are interleaved; ratios are of the runs of one round.
+many tokens. Ours writes it in segments of unlike length, decoded together until the longest ends (real decoding leaves
+those that have ended: it is cheaper), and with guidance, which doubles the denoiser's batch. Rounds are interleaved;
+ratios are of the runs of one round.
 """
 
 import json
