@@ -8,7 +8,8 @@ python benchmarks/infilling.py DATA/stories/roc.test.jsonl.gz DATA/stories/roc.v
 * mention: two everyday words must be mentioned; share of them that are.
 * length: mean distance of the segments from the wanted number of words.
 * controls: a classifier is trained on the labelling corpus, labelled by a rule; share of written segments that have
-  the wanted label by the same rule, without and with the control.
+  the wanted label by the same rule, without and with the control; and what it costs, in diversity and in MAUVE of the
+  segments against as many human ones of the labelling corpus (of few: to compare the rows, not to quote).
 """
 
 import json
@@ -18,6 +19,7 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from random import Random
 from typing import Annotated, Any
 
 import torch
@@ -29,7 +31,9 @@ from segdiff.pipelines.card import table
 from segdiff.pipelines.choosing import length_error, mentioned
 from segdiff.pipelines.controls import load_control
 from segdiff.pipelines.corpus import extract_keywords, read_documents
-from segdiff.pipelines.ladder import share, words
+from segdiff.pipelines.evaluation.distribution import mauve
+from segdiff.pipelines.evaluation.embedding import Embedder
+from segdiff.pipelines.ladder import diversity, share, words
 from segdiff.pipelines.latents import embeddings
 from segdiff.pipelines.rendering import encode_texts
 from segdiff.pipelines.story import StoryPipeline
@@ -157,7 +161,19 @@ def controls(
     """Share of segments with the wanted label, without and with each control."""
     texts = [text for document in read_documents(corpus) for text in document.segments]
     plain = [pipeline(num_segments=5, seed=seed, **options)[0].segments for seed in range(num_stories)]
-    rows = []
+    embedder = Embedder()
+    human = embedder(Random(0).sample(texts, min(len(texts), 5 * num_stories)))
+
+    def cost(stories: list[list[str]]) -> dict[str, float | None]:
+        found = mauve(embedder([text for story in stories for text in story]), human, resamples=1)
+        return {
+            "MAUVE": None if found is None else found.value,
+            "distinct_2": diversity([" ".join(story) for story in stories])["distinct_2"],
+        }
+
+    rows: list[Row] = [
+        {"control": "none", "label": "", "held-out accuracy": "", "without": "", "with": "", **cost(plain)}
+    ]
     for name, rule in RULES.items():
         with tempfile.TemporaryDirectory() as folder:
             lines = [json.dumps({"text": text, "label": rule(text)}) for text in texts if rule(text)]
@@ -176,6 +192,7 @@ def controls(
                         "held-out accuracy": trained["accuracy"]["noise level 0"],
                         "without": labelled(rule, plain, label),
                         "with": labelled(rule, steered, label),
+                        **cost(steered),
                     }
                 )
                 print(f"{name}={label}: {' '.join(steered[0])}")
