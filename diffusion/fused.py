@@ -6,6 +6,7 @@ twice as many passes. `tests/diffusion/test_fused.py` holds the plain formulas a
 B documents, S segments, P tokens of a segment, L = S * P tokens, H width, A heads, W width of a head.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -58,7 +59,7 @@ class _Normalised(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None, None]:  # type: ignore[override]
         x_grad = torch.empty_like(grad, memory_format=torch.contiguous_format)
-        return x_grad, _normal_backward(grad, *ctx.saved_tensors, out=x_grad), None, None, None
+        return x_grad, _normal_backward(x_grad, grad, ctx.saved_tensors), None, None, None
 
 
 class _Projected(torch.autograd.Function):
@@ -76,7 +77,7 @@ class _Projected(torch.autograd.Function):
         *saved, cos, sin = ctx.saved_tensors
         grad = values.new_empty((*values.shape[:2], 3, *values.shape[2:]))  # one tensor, where a chunk would join three
         weights = [
-            _normal_backward(part, *saved[3 * index : 3 * index + 3], cos, sin, out=grad[:, :, index])
+            _normal_backward(grad[:, :, index], part, (*saved[3 * index : 3 * index + 3], cos, sin))
             for index, part in enumerate((queries, keys))
         ]
         grad[:, :, 2] = values
@@ -93,10 +94,9 @@ def _normal(x: Tensor, weight: Tensor, cos: Tensor | None, sin: Tensor | None, e
     return _turned(normal, weight * cos, weight.roll(weight.shape[0] // 2) * sin), normal, scale
 
 
-def _normal_backward(
-    grad: Tensor, normal: Tensor, scale: Tensor, weight: Tensor, cos: Tensor | None, sin: Tensor | None, out: Tensor
-) -> Tensor:
+def _normal_backward(out: Tensor, grad: Tensor, saved: Sequence[Any]) -> Tensor:
     """Writes the gradient of x to `out`; returns that of the weight."""
+    normal, scale, weight, cos, sin = saved
     grad = grad.clone() if cos is None or sin is None else _turned(grad, cos, -sin)  # the transpose turns the other way
     product = grad * normal
     weight_grad = product.sum((0, 1, 2))

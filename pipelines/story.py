@@ -310,11 +310,11 @@ class StoryPipeline(DiffusionPipeline):
         for first in range(0, num_stories, batch_size):
             seeds = list(range(seed + first, seed + min(first + batch_size, num_stories)))
             began = time.perf_counter()
-            texts, separators, calls = self._write(template, settings, seeds, callback_on_group_end)
+            texts, joints, calls = self._write(template, settings, seeds, callback_on_group_end)
             seconds = (time.perf_counter() - began) / len(seeds)
             stories += [
                 Story(text, title, one, seconds, calls, between)
-                for text, between, one in zip(texts, separators, seeds, strict=True)
+                for text, between, one in zip(texts, joints, seeds, strict=True)
             ]
         return stories
 
