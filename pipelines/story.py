@@ -169,7 +169,7 @@ class StoryPipeline(DiffusionPipeline):
                 return super().from_pretrained(where, **options)
         except (OSError, ValueError, TypeError, KeyError, AttributeError, NotImplementedError, RuntimeError) as error:
             why = " ".join(str(error).split())[:200] or type(error).__name__
-            raise ValueError(f"cannot load the model in {where}: {why}") from None
+            raise ValueError(f"cannot load the model in {where}: {why}") from error
 
     @torch.no_grad()
     def __call__(
