@@ -11,8 +11,6 @@ from ..diffusion.objective import denoising_loss, draw_levels
 from ..encoders import ConditionEncoder
 from .latent_batches import LatentBatch
 
-SHORT_CONDITIONS = 0.75  # share of a batch whose conditions are run on their own, on a CPU
-
 
 class DiffusionObjective(nn.Module):
     """Denoising loss and count loss of denoiser and condition encoder.
@@ -43,7 +41,7 @@ class DiffusionObjective(nn.Module):
         level, clean_mask = draw_levels(batch.segment_mask, levels.shift, levels.share_given, levels.share_independent)
         noised = noise_latents(batch.latents, level, torch.randn_like(batch.latents))
         noised = torch.where(clean_mask[..., None, None], batch.latents, noised)
-        condition, condition_mask = self.encoded_condition(batch)
+        condition, condition_mask = self.condition_encoder(batch.condition_ids, batch.condition_mask)
         keys = self.denoiser.condition_keys(condition)
         inputs = (
             noised,
@@ -68,24 +66,6 @@ class DiffusionObjective(nn.Module):
         count = (count * known).sum() / known.sum().clamp_min(1)
         loss = (weight * per_latent).sum() / weight.sum() + config.count_weight * count
         return {"loss": loss, **terms, "count": count}
-
-    def encoded_condition(self, batch: LatentBatch) -> tuple[Tensor, Tensor]:
-        """States (B, 1 + C, H) and mask (B, 1 + C). Most conditions are short: on a CPU their padding is not run."""
-        ids, mask = batch.condition_ids, batch.condition_mask
-        if ids.device.type != "cpu" or not len(ids):  # another device would wait for the lengths
-            return self.condition_encoder(ids, mask)
-        lengths = mask.sum(1)
-        order = lengths.argsort(stable=True)
-        short, long = order.tensor_split([int(SHORT_CONDITIONS * len(ids))])
-        width = max(1, int(lengths[short].max())) if len(short) else 1
-        states, seen = self.condition_encoder(ids[long], mask[long])
-        if len(short):
-            few, few_seen = self.condition_encoder(ids[short, :width], mask[short, :width])
-            missing = states.shape[1] - few.shape[1]
-            states = torch.cat([F.pad(few, (0, 0, 0, missing)), states])
-            seen = torch.cat([F.pad(few_seen, (0, missing)), seen])
-        back = order.argsort()
-        return states[back], seen[back]
 
     @torch.no_grad()
     def earlier_estimate(self, inputs: tuple[Tensor, ...], condition: Tensor, condition_mask: Tensor) -> Tensor:

@@ -159,16 +159,6 @@ def test_every_weight_has_a_gradient(model, batch):
     torch.testing.assert_close(losses["loss"], losses["denoising"] + objective.config.count_weight * losses["count"])
 
 
-def test_conditions_are_encoded_each_on_its_own(model, batch):
-    """Short ones run without the padding that the long ones need; the states are the same."""
-    objective = make(model)
-    states, mask = objective.encoded_condition(batch)
-    whole, whole_mask = objective.condition_encoder(batch.condition_ids, batch.condition_mask)
-    assert torch.equal(mask, whole_mask)
-    assert len(set(mask.sum(1).tolist())) > 1
-    torch.testing.assert_close(states[mask], whole[mask])
-
-
 def test_details_weigh_what_the_config_says(model, batch):
     def losses(gist_latents: int, weight: float) -> dict[str, Tensor]:
         objective = make(model, detail_weight=weight, count_weight=0.0)
