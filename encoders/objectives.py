@@ -58,6 +58,29 @@ def info_nce(
     return F.cross_entropy(logits / temperature, target)
 
 
+def similarity_distillation(student: Tensor, teacher: Tensor, temperature: float, kind: Similarity = "mixed") -> Tensor:
+    """How unlike two encoders find the same texts alike: divergence of their softmaxes over similarities.
+
+    Row by row, over the other texts of the batch (as in SEED, arXiv 2101.04731, without its queue).
+
+    Args:
+        student: latents (N, K, D).
+        teacher: vectors (N, E) of length one, of any other width.
+        temperature: of both softmaxes.
+        kind: of the student's `similarity`.
+
+    Returns:
+        Scalar, mean Kullback-Leibler divergence from the teacher's to the student's, in nats.
+    """
+    own = torch.eye(len(student), dtype=torch.bool, device=student.device)
+
+    def others(similarities: Tensor) -> Tensor:
+        return (similarities[~own].view(len(student), -1) / temperature).log_softmax(dim=-1)
+
+    target = others(teacher.float() @ teacher.float().T)
+    return F.kl_div(others(similarity(student, student, kind)), target, log_target=True, reduction="batchmean")
+
+
 def adversarial_perturbation(
     loss: Callable[[Tensor], Tensor], latents: Tensor, radius: float, num_steps: int = 1
 ) -> Tensor:

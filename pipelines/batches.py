@@ -36,6 +36,9 @@ class SegmentBatch(TensorBatch):
         triples: (3, P, T) token ids of anchors, positives and hard negatives, or None.
         triple_mask: (3, P, T).
         has_negative: (P,), False where the hard negative is empty.
+        taught: (M, U) token ids of texts that a teacher has encoded, or None.
+        taught_mask: (M, U).
+        teacher: (M, E) the teacher's vectors of them.
     """
 
     tokens: Tensor
@@ -44,6 +47,9 @@ class SegmentBatch(TensorBatch):
     triples: Tensor | None = None
     triple_mask: Tensor | None = None
     has_negative: Tensor | None = None
+    taught: Tensor | None = None
+    taught_mask: Tensor | None = None
+    teacher: Tensor | None = None
 
 
 class DocumentSampler:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from .guards import facts, guard_warnings
 from .ladder import loops, words
+from .sentence_encoders import load_sentence_encoder
 
 CHANGE_WEIGHT = 1.0
 FLUENCY_WEIGHT = 0.2
@@ -143,21 +144,13 @@ def similarity_model(name: str | Path, device: str | torch.device) -> Embed:
     """Embeddings of a `sentence-transformers` model.
 
     Args:
-        name: a folder, or a hub name.
+        name: as `load_sentence_encoder` takes it.
         device: where it runs.
 
     Raises:
         ValueError: no such model, or it cannot be loaded.
     """
-    from sentence_transformers import SentenceTransformer
-
-    try:
-        model: Any = SentenceTransformer(str(name), device=str(device), local_files_only=Path(name).is_dir())
-    except Exception as error:
-        why = " ".join(str(error).split())[:160] or type(error).__name__
-        raise ValueError(
-            f"similarity model {str(name)!r} cannot be loaded; give a folder or a hub name ({why})"
-        ) from None
+    model = load_sentence_encoder(str(name), str(device))
 
     def embed(texts: Sequence[str]) -> Tensor:
         return model.encode(list(texts), normalize_embeddings=True, convert_to_tensor=True, show_progress_bar=False)

@@ -12,6 +12,7 @@ from ..encoders import SegmentEncoder
 from ..encoders.objectives import (
     adversarial_perturbation,
     info_nce,
+    similarity_distillation,
     sliced_wasserstein,
     token_divergence,
     virtual_adversarial_perturbation,
@@ -88,6 +89,9 @@ class RepresentationObjective(nn.Module):
         if config.contrastive.weight and batch.triples is not None:
             terms["contrastive"] = self.contrast(batch)
             total = total + config.contrastive.weight * terms["contrastive"]
+        if config.distillation.weight and batch.teacher is not None:
+            terms["distillation"] = self.distillation(batch)
+            total = total + config.distillation.weight * terms["distillation"]
         if config.adversarial.weight:
             terms["adversarial"] = self.adversarial(batch, latents)
             total = total + config.adversarial.weight * terms["adversarial"]
@@ -137,6 +141,14 @@ class RepresentationObjective(nn.Module):
         hard = negative[0][batch.has_negative] if negative else None
         config = self.config.contrastive
         return info_nce(anchor, positive, hard, config.temperature, config.similarity)
+
+    def distillation(self, batch: SegmentBatch) -> Tensor:
+        """Divergence of what the meanings of texts are like from what a teacher's vectors of them are like."""
+        assert batch.taught is not None and batch.taught_mask is not None and batch.teacher is not None
+        raw = encode_chunks(self.encoder, batch.taught, batch.taught_mask, self.config.length_chunks)
+        meaning = self.encoder.normalize(raw)[:, self.encoder.meaning]
+        temperature, kind = self.config.distillation.temperature, self.config.contrastive.similarity
+        return similarity_distillation(meaning, batch.teacher, temperature, kind)
 
     def adversarial(self, batch: SegmentBatch, latents: Tensor) -> Tensor:
         """Worst-case perturbation of some segments, each decoded on its own: its cross-entropy or its divergence."""

@@ -21,6 +21,7 @@ from .prepared import PreparedCorpus
 from .pretrained import fix_parts, run_tokenizer
 from .representation import RepresentationObjective
 from .representation_validation import VALIDATION_SEGMENTS, validation_batches, validation_metrics
+from .teacher import load_teacher
 from .topics import learn_topics
 from .training import fit
 
@@ -101,10 +102,16 @@ def train_representation(
     objective = RepresentationObjective(encoder, decoder, config)
     sampler = DocumentSampler.of(data.train, config.data, config.loop, accelerator)
     pairs = config.contrastive.pairs if config.contrastive.weight else 0
+    teacher = None
+    if config.distillation.teacher is not None and config.distillation.weight:
+        with accelerator.main_process_first():
+            device = str(accelerator.device)
+            teacher = load_teacher(config.distillation, data.train, data.tokenizer, folder, config.loop.seed, device)
 
     def batch_at(step: int) -> SegmentBatch:
         rng = np.random.default_rng([config.loop.seed, 1, step, accelerator.process_index])
-        return segment_batch(data.train, sampler(step), pairs, rng, config.contrastive.paraphrase_share)
+        batch = segment_batch(data.train, sampler(step), pairs, rng, config.contrastive.paraphrase_share)
+        return batch if teacher is None else teacher.add(batch, config.distillation.pairs, rng)
 
     held_out = validation_batches(data.valid, config.data.max_segments, VALIDATION_SEGMENTS)
     state = fit(

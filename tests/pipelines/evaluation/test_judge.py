@@ -71,5 +71,5 @@ def test_each_text_is_embedded_once(embedder):
 def test_unknown_encoder():
     with pytest.raises(ValueError, match="no such folder"):
         Embedder("/nowhere/at/all")
-    with pytest.raises(ValueError, match="no such sentence-transformers model"):
+    with pytest.raises(ValueError, match="cannot be loaded; give a folder"):
         Embedder("no-such-model-anywhere")
