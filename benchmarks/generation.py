@@ -168,6 +168,7 @@ def plot(rows: Sequence[Row], file: Path) -> None:
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     batches = sorted({row["batch"] for row in rows})
     figure, axes = pyplot.subplots(1, len(batches) + 1, figsize=(4 * (len(batches) + 1), 3.6), layout="constrained")
@@ -178,6 +179,11 @@ def plot(rows: Sequence[Row], file: Path) -> None:
             line = [row for row in rows if row["system"] == name and row["batch"] == batch]
             axis.plot([row["tokens"] for row in line], [row[column] for row in line], "o-", color=colour, label=name)
         axis.set(title=title, xlabel="tokens of the text", xscale="log", yscale="log")
+        axis.set_xticks(sorted({row["tokens"] for row in rows}))
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        for part in (axis.xaxis, axis.yaxis):
+            part.set_major_formatter("{x:g}")
+            part.set_minor_formatter(NullFormatter())
         axis.legend()
     figure.savefig(file, dpi=120)
     pyplot.close(figure)
@@ -229,6 +235,8 @@ def main(
     command += ["--quick"] if quick else ["--lengths", lengths, "--batches", batches, "--steps", str(steps)]
     command += [] if quick else ["--guidance", cell(guidance), "--repetitions", str(repetitions)]
     command += [] if quick else ["--masked-passes", str(masked_passes), "--masked-limit", str(masked_limit)]
+    command += [] if quick else ["--seconds-per-size", cell(seconds_per_size)]
+    command += ["--compile"] if compiled else []
     note = (
         f"Parameters: {size:,} ours, {transformer.num_parameters(plain):,} the others'. Passes of ours: denoiser + "
         f"decoder. {steps} steps, guidance {cell(guidance)}; "
