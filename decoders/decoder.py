@@ -193,6 +193,7 @@ class SegmentDecoder(ModelMixin, ConfigMixin):
         temperature: float = 0.0,
         uniforms: Tensor | None = None,
         max_tokens: int | None = None,
+        min_p: float = 0.0,
     ) -> Tensor:
         """Render all segments as one batch with a key-value cache; each stops at its end token.
 
@@ -202,6 +203,7 @@ class SegmentDecoder(ModelMixin, ConfigMixin):
             uniforms: (N, max_tokens) numbers in [0, 1) that drive the sampling, so that a row's text depends on its
                 own numbers alone; required when `temperature` > 0.
             max_tokens: longest rendering; the configured one when None.
+            min_p: tokens with less than this share of the likeliest one's probability are not drawn (arXiv 2407.01082).
 
         Returns:
             (N, <= max_tokens) token ids, padded after the end token. A row without an end token did not stop.
@@ -230,8 +232,13 @@ class SegmentDecoder(ModelMixin, ConfigMixin):
             logits = self.logits(states).float()
             if temperature > 0:
                 assert uniforms is not None
-                cumulative = (logits / temperature).softmax(-1).cumsum(-1)
+                chances = (logits / temperature).softmax(-1)
+                if min_p:
+                    share = (logits - logits.amax(-1, keepdim=True)).exp()
+                    chances = chances.masked_fill(share < min_p, 0)
+                cumulative = chances.cumsum(-1)
                 drawn = uniforms[rows, step : step + 1].to(cumulative) * cumulative[:, -1:]
+                drawn = drawn.clamp_min(torch.finfo(drawn.dtype).tiny)  # never a token without a chance
                 chosen = torch.searchsorted(cumulative, drawn).squeeze(-1).clamp_max(logits.shape[-1] - 1)
             else:
                 chosen = logits.argmax(-1)

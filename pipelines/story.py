@@ -195,6 +195,7 @@ class StoryPipeline(DiffusionPipeline):
         guidance_scale: float = 2.0,
         guidance_interval: tuple[float, float] = (0.0, 1.0),
         temperature: float = 0.0,
+        min_p: float = 0.0,
         decoder_level: float | None = None,
         num_candidates: int = 1,
         choose: str = "mbr",
@@ -232,6 +233,8 @@ class StoryPipeline(DiffusionPipeline):
             guidance_scale: classifier-free guidance; 1 = off.
             guidance_interval: lowest and highest noise level, in [0, 1], at which there is guidance.
             temperature: of the decoder; 0 = its likeliest text.
+            min_p: tokens with less than this share of the likeliest one's probability are never drawn: at a
+                temperature above 0 fewer words are odd.
             decoder_level: noise level in [0, 1] that the decoder takes the gist latents (all latents, of a model
                 without a gist) to have at most: the higher, the more it writes on its own, as a language model.
                 None: the model's own.
@@ -263,6 +266,7 @@ class StoryPipeline(DiffusionPipeline):
             (seed, "seed", 0, 2**63 - int(num_stories) - 1),
             (guidance_scale, "guidance_scale", 0, 100),
             (temperature, "temperature", 0, 100),
+            (min_p, "min_p", 0, 1),
             (decoder_level, "decoder_level", 0, 1),
             (num_candidates, "num_candidates", 1, 1000),
             (mention_scale, "mention_scale", 0, 10_000),
@@ -293,6 +297,7 @@ class StoryPipeline(DiffusionPipeline):
             guidance_scale=guidance_scale,
             guidance_interval=guidance_interval,
             temperature=temperature,
+            min_p=min_p,
             decoder_level=decoder_level,
             together=group or together,
             group=group or GROUP,

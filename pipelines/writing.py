@@ -73,6 +73,7 @@ class Settings:
     guidance_scale: float
     guidance_interval: tuple[float, float]
     temperature: float
+    min_p: float
     decoder_level: float
     together: int  # a longer story is written through a moving window
     group: int
@@ -190,6 +191,7 @@ class BatchWriter:
                 uniforms[chosen],
                 told[chosen],
                 wanted=wanted[chosen],
+                min_p=settings.min_p,
             )
 
         def on_step(step: int, estimate: Tensor) -> None:

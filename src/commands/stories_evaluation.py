@@ -36,6 +36,7 @@ def stories(
     steps: Annotated[int, typer.Option(min=1, max=1000, help="Of the sampler.")] = 20,
     guidance: Annotated[float, typer.Option(min=0, max=100, help="Of the model; 1 = off.")] = 2.0,
     temperature: Annotated[float, typer.Option(min=0, max=100, help="Of its decoder.")] = 0.0,
+    min_p: Annotated[float, typer.Option(min=0, max=1, help="Of its decoder: see `segdiff generate`.")] = 0.0,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of everything that is drawn.")] = 0,
     device: Device = "auto",
 ) -> None:
@@ -68,7 +69,7 @@ def stories(
     training = [story.segments for story in read_stories(train_data)] if train_data is not None else None
     pipeline = None if model == "none" else load_pipeline(model, device)
     embedder = Embedder(encoder)
-    options = {"num_inference_steps": steps, "guidance_scale": guidance, "temperature": temperature}
+    options = {"num_inference_steps": steps, "guidance_scale": guidance, "temperature": temperature, "min_p": min_p}
     written = None
     systems: dict[str, list[WrittenStory]] = {}
     if pipeline is not None:

@@ -87,6 +87,9 @@ def generate(
         tuple[float, float], typer.Option(metavar="LOW HIGH", help="Noise levels, 0 to 1, at which there is guidance.")
     ] = (0.0, 1.0),
     temperature: Annotated[float, typer.Option(min=0, max=100, help="Of the decoder; 0 = its likeliest text.")] = 0.0,
+    min_p: Annotated[
+        float, typer.Option(min=0, max=1, help="No word below this share of the likeliest one's probability.")
+    ] = 0.0,
     decoder_level: Annotated[
         float | None,
         typer.Option(min=0, max=1, help="How little the decoder trusts the latents; the higher, the plainer."),
@@ -163,6 +166,7 @@ def generate(
                 guidance_scale=guidance,
                 guidance_interval=guidance_interval,
                 temperature=temperature,
+                min_p=min_p,
                 decoder_level=decoder_level,
                 num_candidates=candidates,
                 choose=choose,

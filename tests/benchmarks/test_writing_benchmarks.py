@@ -11,6 +11,8 @@ from types import ModuleType
 import pytest
 import torch
 
+from segdiff.pipelines.evaluation.texts import read_stories, read_written
+
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
@@ -45,6 +47,22 @@ def test_samplers(tiny_model_dir: Path, tiny_corpus: Path, capsys: pytest.Captur
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 + 1 + 2 * 2 * 2
     assert "| ddim | 4 | 2 | 0-1 | 1 |" in lines[3] and "| flow-heun | 3 | 2 | 0.2-0.8 | 2-likelihood |" in lines[10]
+
+
+def test_where_lost(tiny_model_dir: Path, tiny_corpus: Path, tmp_path: Path) -> None:
+    with script("where_lost") as module:
+        options = {"num_stories": 3, "bank_size": 20, "threads": 1}
+        module.main(tiny_corpus, tiny_corpus, tmp_path, model=str(tiny_model_dir), **options)
+        stories = read_stories(tiny_corpus, 3)
+    found = {path.stem: read_written(path, stories) for path in tmp_path.iterdir()}
+    assert set(found) == {f"{one}-gists-{other}" for one in ("true", "sampled") for other in ("rendered", "retrieved")}
+    bank = {segment for story in read_stories(tiny_corpus) for segment in story.segments}
+    for name, texts in found.items():
+        assert [len(text.segments) for text in texts] == [len(story.segments) for story in stories]
+        if name.endswith("retrieved"):
+            assert bank.issuperset(segment for text in texts for segment in text.segments)
+    # what is in the bank finds itself
+    assert [text.segments for text in found["true-gists-retrieved"]] == [story.segments for story in stories]
 
 
 def test_rollout(tiny_model_dir: Path, tiny_corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -328,6 +328,25 @@ def test_sampling_follows_the_softmax(decoder, rows):
     torch.testing.assert_close(torch.bincount(drawn, minlength=60) / 2000, chances, rtol=0, atol=1.1e-3)
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("count", [3, 20])
+def test_tokens_below_a_share_of_the_likeliest_are_not_drawn(decoder, rows, count):
+    memory, memory_mask = (part[:1].expand(2000, *part.shape[1:]) for part in rows)
+    start = torch.tensor([[decoder.config.bos_token_id]])
+    logits = decoder(start, rows[0][:1], rows[1][:1])[0, 0]
+    shares = (logits - logits.max()).exp()
+    min_p = float(shares.sort(descending=True).values[count - 1 : count + 1].mean())
+    uniforms = (torch.arange(2000) / 1999).unsqueeze(1)  # 0 and 1 among them
+    drawn = decoder.generate(memory, memory_mask, 2.0, uniforms, max_tokens=1, min_p=min_p)[:, 0]
+    chances = (logits / 2.0).softmax(-1) * (shares >= min_p)
+    assert int((chances > 0).sum()) == count
+    found = torch.bincount(drawn, minlength=60) / 2000
+    torch.testing.assert_close(found, chances / chances.sum(), rtol=0, atol=2e-3)
+    assert not found[chances == 0].any()
+    random = torch.rand(40, MAX_TOKENS, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(decoder.generate(*rows, 2.0, random, min_p=1.0), decoder.generate(*rows))
+
+
 def test_low_temperature_is_greedy(decoder, rows):
     uniforms = torch.full((40, MAX_TOKENS), 0.5)
     assert torch.equal(decoder.generate(*rows, 1e-3, uniforms), decoder.generate(*rows))
