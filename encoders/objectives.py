@@ -1,6 +1,6 @@
-"""What makes the latent space smooth: contrastive, adversarial and prior-matching objectives on latents.
+"""What makes the latent space smooth: contrastive, distilling, adversarial and prior-matching objectives on latents.
 
-N segments, K latents per segment, D latent width, T tokens, V vocabulary.
+N segments, K latents per segment, D latent width, T tokens, V vocabulary, E width of another encoder's vectors.
 """
 
 from collections.abc import Callable
@@ -64,7 +64,7 @@ def similarity_distillation(student: Tensor, teacher: Tensor, temperature: float
     Row by row, over the other texts of the batch (as in SEED, arXiv 2101.04731, without its queue).
 
     Args:
-        student: latents (N, K, D).
+        student: latents (N, K, D); below three of them there is nothing to learn.
         teacher: vectors (N, E) of length one, of any other width.
         temperature: of both softmaxes.
         kind: of the student's `similarity`.
@@ -77,8 +77,10 @@ def similarity_distillation(student: Tensor, teacher: Tensor, temperature: float
     def others(similarities: Tensor) -> Tensor:
         return (similarities[~own].view(len(student), -1) / temperature).log_softmax(dim=-1)
 
-    target = others(teacher.float() @ teacher.float().T)
-    return F.kl_div(others(similarity(student, student, kind)), target, log_target=True, reduction="batchmean")
+    with torch.autocast(student.device.type, enabled=False):  # rounding to bfloat16 would be felt: see the temperature
+        target = others(teacher.float() @ teacher.float().T)
+        found = others(similarity(student.float(), student.float(), kind))
+    return F.kl_div(found, target, log_target=True, reduction="batchmean")
 
 
 def adversarial_perturbation(

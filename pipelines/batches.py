@@ -1,7 +1,7 @@
 """Which documents a training step sees, and their padded tensors: functions of (seed, step) alone.
 
 Because nothing else decides them, a resumed run sees exactly what an unbroken run would have seen.
-B documents, S segments, T tokens, P pairs.
+B documents, S segments, N of them in all, T tokens, P pairs; M taught texts of U tokens, E width of their vectors.
 """
 
 from dataclasses import dataclass, fields

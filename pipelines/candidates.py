@@ -150,7 +150,7 @@ def similarity_model(name: str | Path, device: str | torch.device) -> Embed:
     Raises:
         ValueError: no such model, or it cannot be loaded.
     """
-    model = load_sentence_encoder(str(name), str(device))
+    model = load_sentence_encoder(str(name), str(device), "the similarity model")
 
     def embed(texts: Sequence[str]) -> Tensor:
         return model.encode(list(texts), normalize_embeddings=True, convert_to_tensor=True, show_progress_bar=False)

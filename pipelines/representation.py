@@ -40,7 +40,7 @@ def encode_chunks(encoder: SegmentEncoder, tokens: Tensor, mask: Tensor, num_chu
 
 
 class RepresentationObjective(nn.Module):
-    """Reconstruction from noised latents, contrast, worst-case perturbation and prior, each with its weight.
+    """Reconstruction from noised latents, contrast, a teacher, worst-case perturbation and prior, each with its weight.
 
     Args:
         encoder, decoder: the pair to be trained.

@@ -233,8 +233,8 @@ class StoryPipeline(DiffusionPipeline):
             guidance_scale: classifier-free guidance; 1 = off.
             guidance_interval: lowest and highest noise level, in [0, 1], at which there is guidance.
             temperature: of the decoder; 0 = its likeliest text.
-            min_p: tokens with less than this share of the likeliest one's probability are never drawn: at a
-                temperature above 0 fewer words are odd.
+            min_p: at a temperature above 0, tokens with less than this share of the likeliest one's probability are
+                never drawn: fewer words are odd.
             decoder_level: noise level in [0, 1] that the decoder takes the gist latents (all latents, of a model
                 without a gist) to have at most: the higher, the more it writes on its own, as a language model.
                 None: the model's own.

@@ -21,9 +21,10 @@ from .prepared import PreparedCorpus
 from .pretrained import fix_parts, run_tokenizer
 from .representation import RepresentationObjective
 from .representation_validation import VALIDATION_SEGMENTS, validation_batches, validation_metrics
-from .teacher import load_teacher
+from .sentence_encoders import locate_sentence_encoder
+from .teacher import OPTION, load_teacher
 from .topics import learn_topics
-from .training import fit
+from .training import check_loop, fit
 
 STATISTICS_SEGMENTS = 20_000
 
@@ -79,6 +80,10 @@ def train_representation(
     """
     if init and reuse:
         raise ValueError("give either init (the model as it is) or reuse (what of it fits the config)")
+    check_loop(config.loop)  # before what takes minutes
+    taught_by = config.distillation.teacher if config.distillation.weight else None
+    if taught_by is not None:
+        locate_sentence_encoder(taught_by, OPTION)
     accelerator = accelerator or make_accelerator(config.loop)
     torch.manual_seed(config.loop.seed)
     if init:
@@ -103,10 +108,9 @@ def train_representation(
     sampler = DocumentSampler.of(data.train, config.data, config.loop, accelerator)
     pairs = config.contrastive.pairs if config.contrastive.weight else 0
     teacher = None
-    if config.distillation.teacher is not None and config.distillation.weight:
+    if taught_by is not None:
         with accelerator.main_process_first():
-            device = str(accelerator.device)
-            teacher = load_teacher(config.distillation, data.train, data.tokenizer, folder, config.loop.seed, device)
+            teacher = load_teacher(taught_by, config, data.train, data.tokenizer, folder, str(accelerator.device))
 
     def batch_at(step: int) -> SegmentBatch:
         rng = np.random.default_rng([config.loop.seed, 1, step, accelerator.process_index])

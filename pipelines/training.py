@@ -79,6 +79,20 @@ def flushed_denormals() -> Iterator[None]:
         torch.set_flush_denormal(False)
 
 
+def check_loop(loop: LoopConfig) -> None:
+    """Refuse a loop that does not say how long it is.
+
+    Raises:
+        ValueError: neither `max_steps` nor `max_minutes`, or no room to calibrate the latter.
+    """
+    if loop.max_steps is None and loop.max_minutes is None:
+        raise ValueError("give loop.max_steps or loop.max_minutes (--max-minutes)")
+    if loop.max_minutes is not None and loop.max_steps is None and loop.warmup_steps < loop.calibration_steps:
+        raise ValueError(
+            f"loop.calibration_steps ({loop.calibration_steps}) must lie inside loop.warmup_steps ({loop.warmup_steps})"
+        )
+
+
 @flushed_denormals()
 def fit(
     objective: nn.Module,
@@ -110,12 +124,7 @@ def fit(
     Raises:
         ValueError: neither `max_steps` nor `max_minutes`; a loss or gradient that is not finite; a damaged checkpoint.
     """
-    if loop.max_steps is None and loop.max_minutes is None:
-        raise ValueError("give loop.max_steps or loop.max_minutes (--max-minutes)")
-    if loop.max_minutes is not None and loop.max_steps is None and loop.warmup_steps < loop.calibration_steps:
-        raise ValueError(
-            f"loop.calibration_steps ({loop.calibration_steps}) must lie inside loop.warmup_steps ({loop.warmup_steps})"
-        )
+    check_loop(loop)
     objective.to(accelerator.device)
     decayed = [p for p in objective.parameters() if p.requires_grad and p.ndim >= 2]
     plain = [p for p in objective.parameters() if p.requires_grad and p.ndim < 2]

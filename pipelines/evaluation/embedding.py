@@ -24,8 +24,8 @@ class Embedder:
 
     def __init__(self, encoder: str | None = None, device: str = "cpu") -> None:
         encoder = encoder or PACKAGE
+        self.model = load_sentence_encoder(encoder, device, "--encoder")
         self.name = sentence_encoder_label(encoder)
-        self.model = load_sentence_encoder(encoder, device)
         self.dimensions: int = len(self.model.encode("x", show_progress_bar=False))
         self._known: dict[str, Array] = {"": np.zeros(self.dimensions, dtype=np.float32)}
 

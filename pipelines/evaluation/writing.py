@@ -47,7 +47,7 @@ def write_tasks(
         stories: human stories.
         tasks: of `TASKS`.
         seed: story i is written with `seed + i` in every task; titles are written again with seeds far from those.
-        options: of the call of the pipeline: guidance_scale, temperature, num_inference_steps.
+        options: of the call of the pipeline: guidance_scale, temperature, min_p, num_inference_steps.
         progress: told what is under way.
     """
     result = Written()

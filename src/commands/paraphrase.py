@@ -80,7 +80,7 @@ def paraphrase(
         "which": None if sentence is None else [number - 1 for number in sentence],
         **({} if change_weight is None else {"change_weight": change_weight}),
     }
-    pipeline = _load(model, device)
+    pipeline = _load(model, device, similarity)
     if similarity is not None:
         from ..pipelines.candidates import similarity_model
 
@@ -104,8 +104,8 @@ def paraphrase(
         say(f"{done.lines} lines{before} are in {output}; {done.short} have fewer than {num} rewordings")
 
 
-def _load(model: str, device: str) -> "ParaphrasePipeline":
-    if not is_hub_name(model):
+def _load(model: str, device: str, similarity: str | None) -> "ParaphrasePipeline":
+    if not any(map(is_hub_name, filter(None, (model, similarity)))):
         offline()
     from ..pipelines.paraphrase import ParaphrasePipeline
 

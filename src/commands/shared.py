@@ -43,6 +43,7 @@ def say(text: str) -> None:
 
 
 def is_hub_name(model: str) -> bool:
+    """Whether a model has to be looked for on the hub: OWNER/NAME, and there is no such folder."""
     return model.count("/") == 1 and not model.startswith((".", "/", "~")) and not Path(model).exists()
 
 

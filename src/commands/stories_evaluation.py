@@ -36,7 +36,7 @@ def stories(
     steps: Annotated[int, typer.Option(min=1, max=1000, help="Of the sampler.")] = 20,
     guidance: Annotated[float, typer.Option(min=0, max=100, help="Of the model; 1 = off.")] = 2.0,
     temperature: Annotated[float, typer.Option(min=0, max=100, help="Of its decoder.")] = 0.0,
-    min_p: Annotated[float, typer.Option(min=0, max=1, help="Of its decoder: see `segdiff generate`.")] = 0.0,
+    min_p: Annotated[float, typer.Option(min=0, max=1, help="Of its decoder, where it samples.")] = 0.0,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of everything that is drawn.")] = 0,
     device: Device = "auto",
 ) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .control import control
-from .shared import PLAIN, Config, Data, Init, Minutes, Out, Set, help_without_command, offline, say
+from .shared import PLAIN, Config, Data, Init, Minutes, Out, Set, help_without_command, is_hub_name, offline, say
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -87,8 +87,8 @@ def representation(
     from ..configs.schema import RepresentationConfig
 
     values = load_config(RepresentationConfig, config, _overrides(data, max_minutes, set_))
-    pretrained = values.encoder.pretrained
-    if pretrained is None or Path(pretrained).exists():
+    teacher = values.distillation.teacher if values.distillation.weight else None
+    if not any(map(is_hub_name, filter(None, (values.encoder.pretrained, teacher)))):
         offline()
 
     if init is not None:

@@ -88,7 +88,8 @@ def generate(
     ] = (0.0, 1.0),
     temperature: Annotated[float, typer.Option(min=0, max=100, help="Of the decoder; 0 = its likeliest text.")] = 0.0,
     min_p: Annotated[
-        float, typer.Option(min=0, max=1, help="No word below this share of the likeliest one's probability.")
+        float,
+        typer.Option(min=0, max=1, help="With --temperature: no token below this share of the likeliest one's."),
     ] = 0.0,
     decoder_level: Annotated[
         float | None,

@@ -334,7 +334,7 @@ def test_tokens_below_a_share_of_the_likeliest_are_not_drawn(decoder, rows, coun
     memory, memory_mask = (part[:1].expand(2000, *part.shape[1:]) for part in rows)
     start = torch.tensor([[decoder.config.bos_token_id]])
     logits = decoder(start, rows[0][:1], rows[1][:1])[0, 0]
-    shares = (logits - logits.max()).exp()
+    shares = ((logits - logits.max()) / 2.0).exp()
     min_p = float(shares.sort(descending=True).values[count - 1 : count + 1].mean())
     uniforms = (torch.arange(2000) / 1999).unsqueeze(1)  # 0 and 1 among them
     drawn = decoder.generate(memory, memory_mask, 2.0, uniforms, max_tokens=1, min_p=min_p)[:, 0]
@@ -370,3 +370,9 @@ def test_save_and_load_are_bit_equal(decoder, rows, tmp_path):
     for name, tensor in decoder.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], tensor), name
     assert torch.equal(loaded.generate(*rows), decoder.generate(*rows))
+
+
+@pytest.mark.parametrize("min_p", [-0.1, 1.5, float("nan")])
+def test_min_p_errors(decoder, rows, min_p):
+    with pytest.raises(ValueError, match=f"min_p must be between 0 and 1; got {min_p}"):
+        decoder.generate(*rows, 1.0, torch.rand(40, MAX_TOKENS), min_p=min_p)
