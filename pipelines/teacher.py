@@ -114,7 +114,7 @@ def pairs_of(corpus: PreparedCorpus, count: int, rng: np.random.Generator) -> Ra
     num_given = min(len(given), max(count // 2, count - len(made)))
     chosen = [given[int(index)] for index in rng.permutation(len(given))[:num_given]]
     chosen += [made[int(index)] for index in rng.permutation(len(made))[: count - num_given]]
-    return Ragged.of([row for pair in chosen for row in pair])
+    return Ragged.of([row.tolist() for pair in chosen for row in pair])
 
 
 def _different(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> list[tuple[np.ndarray, np.ndarray]]:
