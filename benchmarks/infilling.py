@@ -2,9 +2,10 @@
 
 python benchmarks/infilling.py DATA/stories/roc.test.jsonl.gz DATA/stories/roc.valid.jsonl.gz --model stories-tiny
 
-* infilling and endings: the middle or the last segment of held-out stories is written. Its fit is the share of the
-  other stories whose given segments are further from it than those of its own story, by the encoder's embeddings
-  (0.5 = what is given does not matter); the human segment is the ceiling, one written without the story the floor.
+* infilling and endings: the middle or the last segment of held-out stories is written, with all other segments given,
+  with those before it, or with none. Its fit is the share of the other stories whose given segments are further from it
+  than those of its own story, by the encoder's embeddings (0.5 = what is given does not matter); its similarity to the
+  true segment is judged by another encoder. The human segment is the ceiling, another story's a floor.
 * mention: two everyday words must be mentioned; share of them that are.
 * length: mean distance of the segments from the wanted number of words.
 * controls: a classifier is trained on the labelling corpus, labelled by a rule; share of written segments that have
@@ -85,30 +86,42 @@ def fit(pipeline: StoryPipeline, written: list[str], given: list[list[str]]) -> 
 
 
 def infilling(pipeline: StoryPipeline, stories: list[list[str]], options: dict[str, Any]) -> list[Row]:
-    """Rows of the middle and the last segment."""
+    """Rows of the middle and the last segment: written with all others, with those before, with none, by people."""
+    embedder = Embedder()
+
+    def write(templates: list[list[str | None]]) -> list[list[str]]:
+        return [pipeline(segments=one, seed=seed, **options)[0].segments for seed, one in enumerate(templates)]
+
     rows = []
     for name, place in [("the middle", 2), ("the ending", 4)]:
-        templates = [[None if index == place else text for index, text in enumerate(story)] for story in stories]
+        templates: list[list[str | None]] = [[*story[:place], None, *story[place + 1 :]] for story in stories]
         given = [[text for text in template if text is not None] for template in templates]
-        written = [pipeline(segments=one, seed=seed, **options)[0].segments for seed, one in enumerate(templates)]
-        alone = [pipeline(num_segments=5, seed=seed, **options)[0].segments[place] for seed in range(len(stories))]
+        written = write(templates)
+        alone = [pipeline(num_segments=5, seed=seed, **options)[0].segments for seed in range(len(stories))]
+        true = [story[place] for story in stories]
+        ways = {"all others given": written}
+        if place < 4:
+            ways["those before"] = write([[*story[:place], *[None] * (5 - place)] for story in stories])
+        ways |= {"none": alone, "human": stories, "human, another story's": [*stories[1:], stories[0]]}
         kept = share(
             left == right
             for story, template in zip(written, templates, strict=True)
             for left, right in zip(story, template, strict=True)
             if right is not None
         )
-        new = [story[place] for story in written]
-        rows.append(
-            {
-                "written": name,
-                "given come back": kept,
-                "fit": fit(pipeline, new, given),
-                "without the story": fit(pipeline, alone, given),
-                "human": fit(pipeline, [story[place] for story in stories], given),
-            }
-        )
-        print(*(f"{one[place - 1]} [{text}]" for one, text in list(zip(stories, new, strict=True))[:3]), sep="\n")
+        for way, texts in ways.items():
+            new = [story[place] for story in texts]
+            rows.append(
+                {
+                    "written": name,
+                    "given": way,
+                    "given come back": kept if texts is written else "",
+                    "fit": fit(pipeline, new, given),
+                    "similarity to the true one": float((embedder(new) * embedder(true)).sum(1).mean()),
+                }
+            )
+        shown = list(zip(stories, written, strict=True))[:3]
+        print(*(f"{story[place - 1]} [{texts[place]}]" for story, texts in shown), sep="\n")
     return rows
 
 

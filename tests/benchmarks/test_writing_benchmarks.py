@@ -97,7 +97,9 @@ def test_infilling(tiny_model_dir: Path, tiny_corpus: Path, tmp_path: Path, caps
     for name in ("the middle", "the ending", "mention, best of 2", "best of 2", "mood", "person", "length"):
         assert f"| {name} |" in out, name
     rows = [line.split("|") for line in out.splitlines() if line.startswith(("| the middle", "| the ending"))]
-    assert [row[2].strip() for row in rows] == ["1", "1"]  # given segments come back
+    assert [row[3].strip() for row in rows if "all others" in row[2]] == ["1", "1"]  # given segments come back
+    assert [row[5].strip() for row in rows if row[2].strip() == "human"] == ["1", "1"]
+    assert [row[2].strip() for row in rows][:3] == ["all others given", "those before", "none"]
 
 
 def test_paragraphs(tiny_model_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
