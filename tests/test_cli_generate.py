@@ -59,6 +59,16 @@ def test_a_random_seed_is_said_and_writes_the_story_again(run: Run, tiny_model_d
     assert run("generate", "--temperature", 1, "--seed", seed, "--model", tiny_model_dir).out == first.out
 
 
+def test_min_p_leaves_the_likeliest_words_alone(run: Run, tiny_model_dir: Path) -> None:
+    arguments = ["generate", "A kite", "--segments", 4, "--seed", 1, "--model", tiny_model_dir]
+    greedy, drawn, narrow = (
+        run(*arguments, *more).out
+        for more in ([], ["--temperature", 3], ["--temperature", 3, "--min-p", 1])  # 1: nothing but the likeliest
+    )
+    assert narrow == greedy != drawn
+    assert "min-p" in run(*arguments, "--min-p", 2).error
+
+
 def test_given_segments_come_back(run: Run, tiny_model_dir: Path) -> None:
     given = ["--start", "Tom ran.", "--start", "It rained.", "--end", "They went home."]
     (row,) = run("generate", *given, "--json", "--model", tiny_model_dir).rows

