@@ -169,7 +169,7 @@ def test_candidates_do_not_depend_on_the_batch(pipeline, choose):
 def readable(pipeline, monkeypatch) -> StoryPipeline:
     """The pipeline with plain words of one kind or another for latents: what the tiny decoder says has none."""
 
-    def render(_decoder, _tokenizer, latents, exists, *_rest, wanted):
+    def render(_decoder, _tokenizer, latents, exists, *_rest, wanted, **_options):
         number = (latents.flatten(2).sum(-1).abs() * 1000).long() % 7
         words = [["rain", "sun", "snow"][n % 3] for n in range(7)]
         return [

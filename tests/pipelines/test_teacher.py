@@ -226,18 +226,17 @@ def test_no_weight_no_teacher(tiny_corpus, tmp_path, letters):
     assert not letters.seen and not any("distillation" in line for line in logged(tmp_path / "run"))
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"distillation": {"teacher": "/no/such/folder"}}, "distillation.teacher '/no/such/folder': there is no such"),
-        ({"loop": {}}, "give loop.max_steps or loop.max_minutes"),
-    ],
-)
-def test_what_is_wrong_is_said_before_anything_is_prepared(tiny_corpus, tmp_path, change, message):
-    wrong = run_of(tiny_corpus).model_dump() | change
-    with pytest.raises(ValueError, match=message):
-        train_representation(RepresentationConfig.model_validate(wrong), tmp_path / "run")
+def test_a_teacher_that_is_not_there_is_named_before_anything_is_prepared(tiny_corpus, tmp_path):
+    with pytest.raises(ValueError, match=r"distillation\.teacher '/no/such/folder': there is no such folder"):
+        train_representation(run_of(tiny_corpus, teacher="/no/such/folder"), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_without_an_end_is_refused_before_the_teacher_encodes(tiny_corpus, tmp_path, letters):
+    endless = run_of(tiny_corpus).model_copy(update={"loop": config().loop})
+    with pytest.raises(ValueError, match=r"give loop\.max_steps or loop\.max_minutes"):
+        train_representation(endless, tmp_path / "run")
+    assert not letters.seen
 
 
 # ------------------------------------------------------------------------------------------- the objective
