@@ -37,6 +37,8 @@ def sets(*overrides: str) -> list[str]:
         (["distillation.teacher=owner/name"], False),
         (["distillation.teacher=owner/name", "distillation.weight=0"], True),
         (["encoder.pretrained=owner/name"], False),
+        (["encoder.pretrained=t5-small"], False),
+        (["distillation.teacher=all-MiniLM-L6-v2"], False),
     ],
 )
 def test_the_network_is_for_hub_names_alone(

@@ -12,6 +12,7 @@ from .shared import (
     Model,
     is_hub_name,
     load_representation,
+    may_be_on_the_hub,
     offline,
     print_json,
     print_table,
@@ -105,7 +106,7 @@ def paraphrase(
 
 
 def _load(model: str, device: str, similarity: str | None) -> "ParaphrasePipeline":
-    if not any(map(is_hub_name, filter(None, (model, similarity)))):
+    if not is_hub_name(model) and not may_be_on_the_hub(similarity):
         offline()
     from ..pipelines.paraphrase import ParaphrasePipeline
 

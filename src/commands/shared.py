@@ -47,6 +47,13 @@ def is_hub_name(model: str) -> bool:
     return model.count("/") == 1 and not model.startswith((".", "/", "~")) and not Path(model).exists()
 
 
+def may_be_on_the_hub(name: str | None) -> bool:
+    """Whether a text model is neither a folder nor the packaged one: hub names need no owner (t5-small)."""
+    from ..pipelines.sentence_encoders import PACKAGE
+
+    return name is not None and name != PACKAGE and not Path(name).exists()
+
+
 def offline() -> None:
     """Keep the hub out of it. Read when the hub's library is imported."""
     os.environ["HF_HUB_OFFLINE"] = "1"

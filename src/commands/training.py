@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .control import control
-from .shared import PLAIN, Config, Data, Init, Minutes, Out, Set, help_without_command, is_hub_name, offline, say
+from .shared import PLAIN, Config, Data, Init, Minutes, Out, Set, help_without_command, may_be_on_the_hub, offline, say
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -88,7 +88,7 @@ def representation(
 
     values = load_config(RepresentationConfig, config, _overrides(data, max_minutes, set_))
     teacher = values.distillation.teacher if values.distillation.weight else None
-    if not any(map(is_hub_name, filter(None, (values.encoder.pretrained, teacher)))):
+    if not any(map(may_be_on_the_hub, (values.encoder.pretrained, teacher))):
         offline()
 
     if init is not None:

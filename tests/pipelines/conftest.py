@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,31 @@ import pytest
 
 if TYPE_CHECKING:
     from segdiff import StoryPipeline
+
+
+class Killed(Exception):
+    """In place of SIGKILL."""
+
+
+@pytest.fixture
+def killed_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], AbstractContextManager[None]]:
+    """`with killed_at(9):` a training run in it comes to its end, from outside, where it draws the batch of step 9."""
+    from segdiff.pipelines.batches import DocumentSampler
+
+    draw = DocumentSampler.__call__
+
+    @contextmanager
+    def killed_at(last: int) -> Iterator[None]:
+        def killed(self: DocumentSampler, step: int) -> list[tuple[int, int, int]]:
+            if step == last:
+                raise Killed
+            return draw(self, step)
+
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            patch.setattr(DocumentSampler, "__call__", killed)
+            yield
+
+    return killed_at
 
 
 @pytest.fixture(scope="module")

@@ -187,20 +187,14 @@ def logged(folder: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
-def test_a_run_is_taught_and_resumes_bit_for_bit_without_its_teacher(tiny_corpus, tmp_path, monkeypatch, letters):
+def test_a_run_is_taught_and_resumes_bit_for_bit_without_its_teacher(
+    tiny_corpus, tmp_path, monkeypatch, letters, killed_at
+):
     train_representation(run_of(tiny_corpus), tmp_path / "whole")
     assert all("distillation" in line for line in logged(tmp_path / "whole"))
-    draw = Teacher.add
-
-    def interrupted(self, batch, num_pairs, rng):
-        if (tmp_path / "run/checkpoint-3").is_dir():
-            raise KeyboardInterrupt
-        return draw(self, batch, num_pairs, rng)
-
-    monkeypatch.setattr(Teacher, "add", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    with killed_at(4):
         train_representation(run_of(tiny_corpus), tmp_path / "run")
-    monkeypatch.setattr(Teacher, "add", draw)
+    assert (tmp_path / "run/checkpoint-3").is_dir()
     monkeypatch.setattr(module, "load_sentence_encoder", None)  # it has done its work
     train_representation(run_of(tiny_corpus), tmp_path / "run")
     assert weights(tmp_path / "run") == weights(tmp_path / "whole")

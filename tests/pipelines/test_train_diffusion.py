@@ -10,7 +10,6 @@ import torch
 from segdiff.configs.schema import DiffusionConfig
 from segdiff.decoders import SegmentDecoder
 from segdiff.encoders import SegmentEncoder
-from segdiff.pipelines.batches import DocumentSampler
 from segdiff.pipelines.corpus import Document
 from segdiff.pipelines.loading import load_representation
 from segdiff.pipelines.prepared import prepare
@@ -48,10 +47,6 @@ def test_latents_are_cached_for_one_encoder(tiny_model_dir, tmp_path, monkeypatc
 # ------------------------------------------------------------------------------------------------- stage
 
 
-class Killed(Exception):
-    pass
-
-
 def stage(tiny_model_dir: Path, tiny_corpus: Path, **loop: Any) -> DiffusionConfig:
     defaults = {"max_steps": 12, "warmup_steps": 3, "batch_documents": 8, "checkpoint_every": 4, "log_every": 1}
     data = {"train": [str(tiny_corpus)], "valid": [str(tiny_corpus)], "vocab_size": 320, "max_segments": 6}
@@ -82,19 +77,10 @@ def test_stage_writes_a_pipeline(whole_run):
     assert result["metrics"]["step"] == 12 and {"valid_denoising", "valid_count"} <= result["metrics"].keys()
 
 
-def test_resume_after_a_kill_is_bit_identical(whole_run, tiny_model_dir, tiny_corpus, tmp_path, monkeypatch):
-    draw = DocumentSampler.__call__
-
-    def killed(self, step):
-        if step == 9:
-            raise Killed
-        return draw(self, step)
-
-    monkeypatch.setattr(DocumentSampler, "__call__", killed)
-    with pytest.raises(Killed):
+def test_resume_after_a_kill_is_bit_identical(whole_run, tiny_model_dir, tiny_corpus, tmp_path, killed_at):
+    with killed_at(9):
         train_diffusion(stage(tiny_model_dir, tiny_corpus), tmp_path / "run")
     assert (tmp_path / "run" / "checkpoint-8").is_dir() and not (tmp_path / "run" / "model").exists()
-    monkeypatch.undo()
     train_diffusion(stage(tiny_model_dir, tiny_corpus), tmp_path / "run")
     assert losses(tmp_path / "run") == losses(whole_run)
     for part in ("denoiser", "condition_encoder"):
