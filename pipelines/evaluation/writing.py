@@ -47,7 +47,7 @@ def write_tasks(
         stories: human stories.
         tasks: of `TASKS`.
         seed: story i is written with `seed + i` in every task; titles are written again with seeds far from those.
-        options: of the call of the pipeline: guidance_scale, temperature, min_p, num_inference_steps.
+        options: of the call of the pipeline: guidance_scale, temperature, num_candidates, ...
         progress: told what is under way.
     """
     result = Written()
@@ -82,7 +82,7 @@ def write(
 ) -> tuple[WrittenStory, Tensor | None]:
     """One text, and the sampled latents (S, K, D) of its written segments as the sampler left them.
 
-    No latents of a story that was written in several goes.
+    No latents of a story that was written in several goes or chosen among candidates.
     """
     count = len(story.segments)
     head, tail = given_ends(task, count)
@@ -98,7 +98,7 @@ def write(
             (found,) = pipeline(title, count, start=first, end=last, **arguments)
     flags = tuple(ended) if len(ended) == len(found.segments) else None
     text = WrittenStory(task, story.id, tuple(" ".join(segment.split()) for segment in found.segments), flags, seed)
-    if not seen or seen[-1].shape[1] != count:
+    if not seen or seen[-1].shape[1] != count or arguments.get("num_candidates", 1) > 1:
         return text, None
     return text, seen[-1][0, head : count - tail].float().cpu()
 

@@ -37,6 +37,8 @@ def stories(
     guidance: Annotated[float, typer.Option(min=0, max=100, help="Of the model; 1 = off.")] = 2.0,
     temperature: Annotated[float, typer.Option(min=0, max=100, help="Of its decoder.")] = 0.0,
     min_p: Annotated[float, typer.Option(min=0, max=1, help="Of its decoder, where it samples.")] = 0.0,
+    candidates: Annotated[int, typer.Option(min=1, max=1000, help="Written of each; the best is scored.")] = 1,
+    choose: Annotated[str, typer.Option(help="The best is: mbr (most like the others) or likelihood.")] = "mbr",
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of everything that is drawn.")] = 0,
     device: Device = "auto",
 ) -> None:
@@ -69,7 +71,14 @@ def stories(
     training = [story.segments for story in read_stories(train_data)] if train_data is not None else None
     pipeline = None if model == "none" else load_pipeline(model, device)
     embedder = Embedder(encoder)
-    options = {"num_inference_steps": steps, "guidance_scale": guidance, "temperature": temperature, "min_p": min_p}
+    options = {
+        "num_inference_steps": steps,
+        "guidance_scale": guidance,
+        "temperature": temperature,
+        "min_p": min_p,
+        "num_candidates": candidates,
+        "choose": choose,
+    }
     written = None
     systems: dict[str, list[WrittenStory]] = {}
     if pipeline is not None:
