@@ -82,7 +82,8 @@ def write(
 ) -> tuple[WrittenStory, Tensor | None]:
     """One text, and the sampled latents (S, K, D) of its written segments as the sampler left them.
 
-    No latents of a story that was written in several goes or chosen among candidates.
+    No latents of a story that was written in several goes or chosen among candidates; of the latter, and where some
+    segments were decoded twice, the text does not tell which segments came to an end.
     """
     count = len(story.segments)
     head, tail = given_ends(task, count)
@@ -96,9 +97,11 @@ def write(
         else:
             title = story.title if task in ("title", "ending") else None
             (found,) = pipeline(title, count, start=first, end=last, **arguments)
-    flags = tuple(ended) if len(ended) == len(found.segments) else None
+    alone = arguments.get("num_candidates", 1) == 1
+    told = alone and len(ended) == count - head - tail  # given segments are not decoded
+    flags = (*[True] * head, *ended, *[True] * tail) if told else None
     text = WrittenStory(task, story.id, tuple(" ".join(segment.split()) for segment in found.segments), flags, seed)
-    if not seen or seen[-1].shape[1] != count or arguments.get("num_candidates", 1) > 1:
+    if not seen or seen[-1].shape[1] != count or not alone:
         return text, None
     return text, seen[-1][0, head : count - tail].float().cpu()
 
