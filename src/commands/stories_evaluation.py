@@ -18,8 +18,8 @@ def stories(
     judge_data: Annotated[Path, typer.Option(help="Human stories that no system has seen, to train the judges on.")],
     out: Annotated[Path, typer.Option(help="Folder for report.json, report.html and the pictures.")],
     train_data: Annotated[
-        Path | None,
-        typer.Option(help="The systems' training stories, to find copies; memorisation is left out without."),
+        list[Path] | None,
+        typer.Option(help="The systems' training stories, to find copies; repeatable. Memorisation needs them."),
     ] = None,
     texts: Annotated[
         list[str] | None, typer.Option(metavar="NAME=FILE", help="What another system wrote, as JSONL; repeatable.")
@@ -59,6 +59,7 @@ def stories(
     from ..pipelines.evaluation.page import page
     from ..pipelines.evaluation.plots import plots
     from ..pipelines.evaluation.report import evaluation
+    from ..pipelines.evaluation.sharing import shared_notes
     from ..pipelines.evaluation.tables import headlines
     from ..pipelines.evaluation.writing import write_tasks
     from ..pipelines.representation_plots import require_matplotlib
@@ -68,7 +69,16 @@ def stories(
     if judge is not None:
         check_judge_folder(judge)
     require_matplotlib()
-    training = [story.segments for story in read_stories(train_data)] if train_data is not None else None
+    training = [story.segments for file in train_data for story in read_stories(file)] if train_data else None
+    shared = shared_notes(
+        {
+            "test": [story.segments for story in humans],
+            "judge": [story.segments for story in judge_stories],
+            "training": training or [],
+        }
+    )
+    for note in shared:
+        _progress(f"note: {note}")
     pipeline = None if model == "none" else load_pipeline(model, device)
     embedder = Embedder(encoder)
     options = {
@@ -104,7 +114,13 @@ def stories(
         sweep,
         _progress,
     )
-    where = {"model": model, "data": data.name, "systems": list(systems)}
+    numbers["notes"] = [*shared, *numbers["notes"]]
+    where = {
+        "model": model,
+        "data": data.name,
+        "training_data": [file.name for file in train_data or []],
+        "systems": list(systems),
+    }
     numbers["settings"] |= where | ({} if pipeline is None else options)
     images = plots(numbers)
     write_report(folder, numbers, images, page(numbers, images))
