@@ -20,6 +20,7 @@ MAX_SEGMENTS = 64
 HELD_OUT = 0.1
 BATCH = 64
 MIN_TRAINING = 20  # stories
+EASIEST, MIN_ACCURACY = "all sentences foreign", 0.7  # below it a classifier has learnt nothing to go by
 Corruption = Callable[[Sequence[Array], int, Random], Array]
 
 
@@ -71,7 +72,7 @@ CORRUPTIONS: Mapping[str, Corruption] = {
     "shuffled": _shuffled,
     "neighbours swapped": _neighbours_swapped,
     "one foreign sentence": _one_foreign,
-    "all sentences foreign": _mixed,
+    EASIEST: _mixed,
     "one sentence repeated": _repeated,
 }
 
@@ -195,3 +196,8 @@ def held_out_accuracy(model: CoherenceClassifier, stories: Sequence[Array], seed
         taken = float((probabilities(model, spoilt) > 0.5).mean())
         rows.append({"stories": name, "share_real": taken, "accuracy": (real + 1 - taken) / 2, "number": len(stories)})
     return rows
+
+
+def accuracy_of_easiest(held_out: Sequence[dict[str, Any]]) -> float:
+    """How well the easiest corruption is told, of the rows of `held_out_accuracy`."""
+    return next(float(row["accuracy"]) for row in held_out if row["stories"] == EASIEST)

@@ -16,6 +16,7 @@ SCALE = 5.0  # c of the paper
 POINTS = 100  # of the divergence curve
 EXPLAINED = 0.9  # share of the variance that is clustered
 MIN_STORIES = 50
+ENOUGH_STORIES = 1500  # with fewer the interval is wide
 PER_CLUSTER = 10  # texts of the smaller set for each cluster, as in the paper
 RESAMPLES = 200
 

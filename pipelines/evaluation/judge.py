@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ..files import replace_folder, write_json
-from .coherence import CoherenceClassifier, train_classifier
+from .coherence import MIN_ACCURACY, CoherenceClassifier, accuracy_of_easiest, probabilities, train_classifier
 from .embedding import Embedder
 from .entities import Names
 from .fluency import NgramJudge
@@ -44,6 +44,23 @@ class Judge:
     held_out: list[dict[str, Any]]
     names: Names
     frequency: dict[str, float]
+
+    @property
+    def why_no_coherence(self) -> str | None:
+        """Why the classifier is not to be asked: it cannot even tell sentences of different stories. None: it can."""
+        accuracy = accuracy_of_easiest(self.held_out)
+        if accuracy >= MIN_ACCURACY:
+            return None
+        return (
+            f"'taken for real' is left out: the classifier of {len(self.vectors)} judge stories is right in only "
+            f"{accuracy:.0%} where all sentences are foreign, {MIN_ACCURACY:.0%} are needed; give more judge stories"
+        )
+
+    def taken_for_real(self, stories: Sequence[Array]) -> float | None:
+        """Share of the stories (S, D) that the classifier takes for real; None where it is not to be asked."""
+        if self.why_no_coherence is not None:
+            return None
+        return float((probabilities(self.coherence, stories) > 0.5).mean())
 
 
 def make_judge(stories: Sequence[HumanStory], embedder: Embedder, seed: int, folder: Path | None = None) -> Judge:

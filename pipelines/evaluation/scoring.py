@@ -6,7 +6,6 @@ from random import Random
 from typing import Any
 
 from . import distribution
-from .coherence import probabilities
 from .controls import controls
 from .diversity import WINDOW, diversity
 from .embedding import Array, Embedder
@@ -99,7 +98,8 @@ def score(
         several texts for one condition; "examples"; "notes": why a cell is empty.
     """
     rows = [row for task in tasks for row in rows_of(task, stories, systems, seed)]
-    notes = [f"No test story suits the task {task}." for task in tasks if all(row.task != task for row in rows)]
+    notes = _about_judge(judge, rows)
+    notes += [f"No test story suits the task {task}." for task in tasks if all(row.task != task for row in rows)]
     notes += [
         f"{name} has no texts for the task {task}."
         for name in systems
@@ -138,7 +138,7 @@ def row_scores(row: Row, judge: Judge, embedder: Embedder, seed: int) -> dict[st
     size = min(len(row.humans), len(judge.vectors))
     reference = Random(seed).sample(judge.vectors, size)
     near = distribution.mauve(distribution.features_of(vectors), distribution.features_of(reference), seed)
-    real = float((probabilities(judge.coherence, vectors) > 0.5).mean())
+    real = judge.taken_for_real(vectors)
     varied = diversity(written, seed)
     return {
         "distribution": {
@@ -160,6 +160,26 @@ def row_scores(row: Row, judge: Judge, embedder: Embedder, seed: int) -> dict[st
         "relevance": None if row.task == "unconditional" else _relevance(row, judge, embedder),
         "failures": failures(row.task, row.stories, row.humans, row.ended),
     }
+
+
+def _about_judge(judge: Judge, rows: Sequence[Row]) -> list[str]:
+    """What the judge is too small for."""
+    notes = []
+    if judge.why_no_coherence is not None:
+        notes.append(f"{judge.why_no_coherence}.")
+    sizes = [len(row.humans) for row in rows if len(row.humans) >= distribution.MIN_STORIES]
+    most, known = max(sizes, default=0), len(judge.vectors)
+    if known >= distribution.MIN_STORIES and most > 2 * known:
+        notes.append(
+            f"MAUVE compares {most} texts with {known} judge stories: so few make it rough and lower it; "
+            f"give as many judge stories as texts."
+        )
+    if known >= distribution.MIN_STORIES and 0 < most < distribution.ENOUGH_STORIES:
+        notes.append(
+            f"MAUVE of fewer than {distribution.ENOUGH_STORIES:,} texts ({most:,} here) is uncertain; "
+            f"its interval says how much."
+        )
+    return notes
 
 
 def _relevance(row: Row, judge: Judge, embedder: Embedder) -> Cells:

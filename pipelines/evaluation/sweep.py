@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..story import StoryPipeline
-from .coherence import probabilities
 from .diversity import diversity
 from .embedding import Embedder
 from .fluency import perplexity
@@ -65,6 +64,6 @@ def _cells(
     return {
         "perplexity": perplexity(judge.fluency, [text for story in texts for text in story]),
         **diversity(texts, seed),
-        "taken_for_real": float((probabilities(judge.coherence, vectors) > 0.5).mean()),
+        "taken_for_real": judge.taken_for_real(vectors),
         "similarity": mean(similarity(title[None], story) for title, story in zip(titles, vectors, strict=True)),
     }

@@ -28,7 +28,7 @@ def stories(
         "stories-tiny"
     ),
     tasks: Annotated[str, typer.Option(help="What to write and score, separated by commas.")] = ALL_TASKS,
-    stories: Annotated[int, typer.Option(min=1, help="How many test stories.")] = 200,
+    stories: Annotated[int, typer.Option(min=1, help="How many test stories; MAUVE is uncertain under 1,500.")] = 200,
     write: Annotated[Path | None, typer.Option(help="Keep what the model wrote as JSONL, to be scored again.")] = None,
     judge: Annotated[Path | None, typer.Option(help="Folder to keep the trained judge in, and take it from.")] = None,
     encoder: Annotated[str | None, typer.Option(help="Sentence encoder: a folder or a hub name.")] = None,

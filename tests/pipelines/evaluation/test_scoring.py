@@ -1,6 +1,7 @@
 """Every row is scored in every table, planted defects move the measure that is for them, and no cell is NaN."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -51,6 +52,9 @@ def test_a_perfect_system_is_as_the_human_row(numbers):
 def test_planted_defects_show(numbers):
     relevance, failures = rows(numbers, "relevance"), rows(numbers, "failures")
     assert relevance["human"]["rouge_l"] == 100
+    for measure in ("rouge_1", "rouge_2"):
+        assert relevance["human"][measure] == 100
+        assert relevance["random human"][measure] < 70
     assert relevance["random human"]["rouge_l"] < 60
     assert relevance["human"]["similarity"] > relevance["random human"]["similarity"] + 0.1
     assert relevance["title echoed"]["similarity"] > relevance["human"]["similarity"]
@@ -64,15 +68,43 @@ def test_planted_defects_show(numbers):
     assert rows(numbers, "fluency")["empty"]["perplexity"] is None
 
 
+def test_a_random_story_does_not_take_up_the_title(humans, judge, embedder):
+    strict = replace(judge, frequency={})  # every word is a keyword: those of a few stories are all common
+    relevance = rows(score(humans[:12], {}, ["title"], strict, embedder, None), "relevance")
+    assert relevance["random human"]["keyword_recall"] < relevance["human"]["keyword_recall"] - 0.3
+
+
 def test_too_few_texts_are_noted(numbers):
     assert all(row["mauve"] is None for row in numbers["tables"]["distribution"])
     assert any("title, few: MAUVE needs" in note for note in numbers["notes"])
     assert any("copies has no texts for the task ending" in note for note in numbers["notes"])
 
 
+def test_a_classifier_that_has_learnt_nothing_is_not_asked(humans, untrained, judge, embedder):
+    found = score(humans[:12], {}, ["title"], untrained, embedder, None)
+    for theme in ("distribution", "coherence"):
+        assert {row["taken_for_real"] for row in found["tables"][theme]} == {None}
+    (note,) = [note for note in found["notes"] if "'taken for real' is left out" in note]
+    assert "48 judge stories" in note and "50%" in note
+    asked = score(humans[:12], {}, ["title"], judge, embedder, None)
+    assert all(row["taken_for_real"] is not None for row in asked["tables"]["coherence"])
+    assert not any("taken for real" in note for note in asked["notes"])
+
+
+def test_a_reference_too_small_for_mauve_is_noted(humans, judge, embedder):
+    many = [HumanStory(f"{number}", None, humans[number % 48].segments) for number in range(120)]
+    reference = replace(judge, vectors=judge.vectors + judge.vectors[:4])
+    notes = score(many, {}, ["unconditional"], reference, embedder, None)["notes"]
+    assert any(note.startswith("MAUVE compares 120 texts with 52 judge stories") for note in notes)
+    assert any("MAUVE of fewer than 1,500 texts (120 here) is uncertain" in note for note in notes)
+    reference = replace(judge, vectors=judge.vectors * 2)
+    notes = score(many, {}, ["unconditional"], reference, embedder, None)["notes"]
+    assert not any("MAUVE compares" in note for note in notes)
+
+
 def test_enough_texts_for_mauve(humans, judge, embedder):
     many = [HumanStory(f"{round_}{story.id}", story.title, story.segments) for round_ in "ab" for story in humans]
-    bigger = type(judge)(judge.vectors * 2, *(getattr(judge, name) for name in list(vars(judge))[1:]))
+    bigger = replace(judge, vectors=judge.vectors * 2)
     systems = {"copies": [WrittenStory("unconditional", story.id, humans[0].segments) for story in many]}
     table = rows(score(many, systems, ["unconditional"], bigger, embedder, None), "distribution", "unconditional")
     assert table["human"]["mauve"] > 0.8
