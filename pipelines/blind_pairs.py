@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,6 +15,7 @@ from .files import write_json, write_text
 
 PAGE, SHEET, KEY = "pairs.html", "pairs.csv", "key.json"
 SIDES = ("left", "right")
+Texts = dict[tuple[str, str], "Text"]
 LETTERS = "abcdefghijkmnopqrstuvwxyz"
 
 
@@ -53,7 +54,8 @@ def read_texts(path: Path) -> dict[tuple[str, str], Text]:
     """Texts of a system by task and id; of several samples the first.
 
     Args:
-        path: `.jsonl` or `.jsonl.gz` of {"task"?, "id", "title"?, "segments": [...]}.
+        path: `.jsonl` or `.jsonl.gz` of {"task"?, "id", "title"?, "segments": [...]}; a corpus says "sentences" in
+            place of "segments".
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -69,7 +71,8 @@ def read_texts(path: Path) -> dict[tuple[str, str], Text]:
                 raise ValueError(f"{where}: `{field}` is {value!r}; it must be a string, or be left out")
         if any("\ud800" <= char <= "\udfff" for char in f"{task}{name}{title}"):
             raise ValueError(f"{where} holds a lone surrogate, which is half a character")
-        text = " ".join(segment for segment in segment_texts(record.get("segments"), where) if segment)
+        segments = record.get("segments", record.get("sentences"))
+        text = " ".join(segment for segment in segment_texts(segments, where) if segment)
         one = Text(task or "", str(name), " ".join((title or "").split()), text)
         texts.setdefault((one.task, one.id), one)
     if not texts:
@@ -80,7 +83,8 @@ def read_texts(path: Path) -> dict[tuple[str, str], Text]:
 def make_pairs(left: Path, right: Path, num: int, seed: int) -> BlindPairs:
     """Draw pairs of one task and id and shuffle them and their sides; each system is A in half of them.
 
-    Pairs whose two texts are equal are left out: nobody can prefer either.
+    A file without tasks, such as human stories, goes with every task of the other. Pairs whose two texts are equal
+    are left out: nobody can prefer either.
 
     Args:
         left, right: files of the two systems; the names in the key.
@@ -90,7 +94,7 @@ def make_pairs(left: Path, right: Path, num: int, seed: int) -> BlindPairs:
     Raises:
         FileNotFoundError, ValueError: as `read_texts`; the files share no task and id, or their titles differ.
     """
-    systems = read_texts(left), read_texts(right)
+    systems = _with_tasks(read_texts(left), read_texts(right))
     shared = [place for place in systems[0] if place in systems[1]]
     if not shared:
         raise ValueError(f"{left} and {right} have no task and id in common; give texts written for the same stories")
@@ -124,6 +128,20 @@ def make_pairs(left: Path, right: Path, num: int, seed: int) -> BlindPairs:
     ]
     key = {"left": left.name, "right": right.name, "seed": seed, "pairs": entries}
     return BlindPairs(pairs, key, len(shared), len(shared) - len(different))
+
+
+def _with_tasks(left: Texts, right: Texts) -> tuple[Texts, Texts]:
+    """Both, the one without any task repeated for every task that the other has for its ids."""
+    one, other = ({task for task, _ in texts} for texts in (left, right))
+    if one == {""} != other:
+        left = _for_places(left, right)
+    elif other == {""} != one:
+        right = _for_places(right, left)
+    return left, right
+
+
+def _for_places(texts: Texts, places: Texts) -> Texts:
+    return {(task, name): replace(texts["", name], task=task) for task, name in places if ("", name) in texts}
 
 
 def write_pairs(folder: Path, made: BlindPairs) -> None:

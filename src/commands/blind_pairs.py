@@ -9,7 +9,7 @@ from .shared import Json, print_json, print_table, say
 
 
 def export_pairs(
-    left: Annotated[Path, typer.Option(help='Texts of one system: .jsonl of {"task"?, "id", "title"?, "segments"}.')],
+    left: Annotated[Path, typer.Option(help='Texts of a system, or human: .jsonl of {"task"?, "id", "segments"}.')],
     right: Annotated[Path, typer.Option(help="Texts of the other system, with the same ids.")],
     out: Annotated[Path, typer.Option(help="Folder for pairs.html, pairs.csv and key.json.")],
     num: Annotated[int, typer.Option(min=1, help="How many pairs.")] = 50,

@@ -149,6 +149,24 @@ def test_of_several_samples_the_first(tmp_path: Path):
     assert {pair.a, pair.b} == {"First.", "Other."}
 
 
+def test_human_stories_without_tasks_go_with_every_task(tmp_path: Path):
+    ours = write(tmp_path / "ours.jsonl", records(4, "We wrote") + records(4, "We ended", "ending"))
+    corpus = [
+        {"id": f"story-{index}", "title": None, "sentences": [f"A human wrote {index}.", "End."]} for index in range(3)
+    ]
+    human = write(tmp_path / "human.jsonl", corpus)
+    for left, right, side in ((ours, human, "left"), (human, ours, "right")):
+        made = make_pairs(left, right, 99, 0)
+        places = {(entry["task"], entry["id"]) for entry in made.key["pairs"]}
+        assert places == {(task, f"story-{index}") for task in ("title", "ending") for index in range(3)}
+        for pair, entry in zip(made.pairs, made.key["pairs"], strict=True):
+            mine, other = (pair.a, pair.b) if entry["a"] == side else (pair.b, pair.a)
+            number = entry["id"].removeprefix("story-")
+            assert mine.startswith("We wrote" if entry["task"] == "title" else "We ended")
+            assert other == f"A human wrote {number}. End."
+            assert (pair.task, pair.title) == (entry["task"], f"Title {number}")
+
+
 @pytest.mark.parametrize(
     ("record", "message"),
     [
