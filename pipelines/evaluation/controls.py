@@ -6,6 +6,7 @@ Each fills the gaps of a task as a system would, so that every measure shows wha
 from collections.abc import Callable, Sequence
 from random import Random
 
+from .failures import FINAL
 from .texts import HumanStory, given_ends
 
 Segments = tuple[str, ...]
@@ -16,16 +17,24 @@ CONTROLS = {
     "mixed human": "every written sentence from another story, same place",
     "random human": "the whole written part from one other story",
     "title echoed": "the title in place of every written sentence",
+    "one story for all": "the same human story's written part every time",
+    "truncated human": "written part without its last sentence, and half of the one before",
+    "copied from training": "written part from a training story",
 }
+CEILING = {"reconstructed human": "written part encoded and decoded by the model: the best that it can write"}
 
 
-def controls(task: str, stories: Sequence[HumanStory], seed: int) -> dict[str, list[Segments]]:
+def controls(
+    task: str, stories: Sequence[HumanStory], seed: int, training: Sequence[Sequence[str]] | None = None
+) -> dict[str, list[Segments]]:
     """The control rows of a task, a text for each story, in the order of `CONTROLS`.
 
     A row that cannot differ from the human one is left out: one written sentence cannot be shuffled, one story alone
-    has no other. Stories without a title echo their first given sentence, or their own first one.
+    has no other. Stories without a title echo their first given sentence, or their own first one. Where one sentence
+    alone is written, it is truncated itself. Without training stories there is nothing to copy.
     """
     rows = {"human": [story.segments for story in stories]}
+    sources = _sources(stories, training, seed) if training else []
     distances = range(1, len(stories))
     shifts = Random(f"{seed} mixed").sample(distances, min(len(distances), max(len(s.segments) for s in stories)))
     fills: dict[str, Callable[[int, Random], Segments | None]] = {
@@ -33,6 +42,11 @@ def controls(task: str, stories: Sequence[HumanStory], seed: int) -> dict[str, l
         "mixed human": lambda index, _: _mixed(task, stories, index, shifts) if shifts else None,
         "random human": lambda index, _: _random(task, stories, index),
         "title echoed": lambda index, _: _echo(task, stories[index]),
+        "one story for all": lambda index, _: (
+            _part_of(task, stories[0].segments, stories[index]) if len(stories) > 1 else None
+        ),
+        "truncated human": lambda index, _: truncated(_gap(task, stories[index])),
+        "copied from training": lambda index, _: _part_of(task, sources[index], stories[index]) if sources else None,
     }
     for name, fill in fills.items():
         random = Random(f"{seed} {task} {name}")
@@ -51,6 +65,30 @@ def shuffled(texts: Segments, random: Random) -> Segments | None:
         drawn = tuple(random.sample(texts, len(texts)))
         if drawn != texts:
             return drawn
+
+
+def truncated(texts: Segments) -> Segments:
+    """The texts without the last, and without the second half of the one before; one alone loses its second half."""
+    *kept, last = texts[:-1] or texts
+    words = last.split()
+    half = " ".join(words[: (len(words) + 1) // 2]) if len(words) > 1 else last[: (len(last) + 1) // 2]
+    return (*kept, half.rstrip("".join(FINAL)) or half)
+
+
+def _sources(stories: Sequence[HumanStory], training: Sequence[Sequence[str]], seed: int) -> list[Sequence[str]]:
+    """A training story for each of the stories, the same in every task, with as many segments or more if any has."""
+    random = Random(f"{seed} copied")
+    known: dict[int, list[Sequence[str]]] = {}
+    for count in {len(story.segments) for story in stories}:
+        known[count] = [other for other in training if len(other) >= count] or [max(training, key=len)]
+    return [random.choice(known[len(story.segments)]) for story in stories]
+
+
+def _part_of(task: str, segments: Sequence[str], story: HumanStory) -> Segments:
+    """The written part of a story from other segments: those in its places, the last again where they are fewer."""
+    count = len(story.segments)
+    head, tail = given_ends(task, count)
+    return tuple(segments[min(place, len(segments) - 1)] for place in range(head, count - tail))
 
 
 def _gap(task: str, story: HumanStory) -> Segments:

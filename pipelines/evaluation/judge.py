@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,13 @@ class Judge:
         return float((probabilities(self.coherence, stories) > 0.5).mean())
 
 
-def make_judge(stories: Sequence[HumanStory], embedder: Embedder, seed: int, folder: Path | None = None) -> Judge:
+def make_judge(
+    stories: Sequence[HumanStory],
+    embedder: Embedder,
+    seed: int,
+    folder: Path | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Judge:
     """Train a judge, or take the slow parts (embeddings and classifier) from `folder` where they are.
 
     Args:
@@ -71,6 +77,7 @@ def make_judge(stories: Sequence[HumanStory], embedder: Embedder, seed: int, fol
         embedder: of their sentences.
         seed: of the classifier.
         folder: kept here; made when it is missing, made anew when it is of other stories, encoder or seed.
+        progress: told whether it is made or taken.
 
     Raises:
         ValueError: too few stories, or `folder` holds something else.
@@ -78,6 +85,7 @@ def make_judge(stories: Sequence[HumanStory], embedder: Embedder, seed: int, fol
     texts = [story.segments for story in stories]
     key = _fingerprint(texts, embedder.name, seed)
     found = _load(folder, key) if folder is not None else None
+    progress(f"making the judge of {len(stories)} stories" if found is None else f"judge taken from {folder}")
     if found is None:
         vectors = embedder.stories(texts)
         found = (vectors, *train_classifier(vectors, seed))

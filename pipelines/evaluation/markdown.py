@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from .metrics import THEMES
-from .tables import cell, columns, headlines, label, plain_rows
+from .tables import cell, columns, grouped_notes, headlines, label, measured_with, plain_rows
 
 
 def results(numbers: dict[str, Any]) -> str:
     """A document with every table of a `report.json`, for people to read; it is made again, never edited."""
     settings = numbers["settings"]
-    embedding = settings["embedding"]
     lines = [
         "# Results",
         "",
@@ -18,7 +17,7 @@ def results(numbers: dict[str, Any]) -> str:
         "measure means is in [evaluation.md](evaluation.md).",
         "",
         f"{settings['stories']} test stories, {settings['judge_stories']} judge stories, seed {settings['seed']}; "
-        f"sentence encoder {embedding['encoder']}; model {settings.get('model') or 'none'}.",
+        f"model {settings.get('model') or 'none'}. {measured_with(settings)}",
         "",
         "| task | what is given |",
         "|---|---|",
@@ -40,7 +39,7 @@ def results(numbers: dict[str, Any]) -> str:
         if rows:
             lines += ["", f"## {title}", "", *table(plain_rows(rows))]
     if numbers["notes"]:
-        lines += ["", "## Left out", "", *(f"- {_escaped(note)}" for note in numbers["notes"])]
+        lines += ["", "## Notes", "", *(f"- {_escaped(note)}" for note in grouped_notes(numbers["notes"]))]
     return "\n".join(lines) + "\n"
 
 

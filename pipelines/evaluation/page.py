@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment
 
 from .metrics import THEMES
-from .tables import cell, columns, headlines, label, plain_rows
+from .tables import cell, columns, grouped_notes, headlines, label, measured_with, plain_rows
 
 TEMPLATE = """<!doctype html>
 <html lang="en">
@@ -48,8 +48,7 @@ dd { display: inline; margin: 0 0 0 .3rem; } dd::after { content: ""; display: b
 {% endmacro %}
 <h1>Story evaluation</h1>
 <p class="note">{{ systems }}. {{ settings.stories }} test stories from {{ settings.data }};
-{{ settings.judge_stories }} judge stories, which no system has seen. Sentence encoder {{ settings.embedding.encoder }}
-({{ settings.embedding.dimensions }} dimensions). Seed {{ settings.seed }}.</p>
+{{ settings.judge_stories }} judge stories, which no system has seen. Seed {{ settings.seed }}. {{ measured_with }}</p>
 <p>Every system writes for the same human stories, with as many sentences as the human's where it can be told.
 Grey rows are controls: human texts, whole or spoilt in one known way. A measure is worth as much as it keeps the row
 <em>human</em> apart from the spoilt rows; a system is judged by which of them it is near.</p>
@@ -105,9 +104,9 @@ BLEU, chrF and exact compare with the human text; the other columns are shares.<
 <p>The first stories of every task, not chosen; a slash stands between segments.</p>
 {{ table(numbers.examples | plain) }}
 {% endif %}
-{% if numbers.notes %}
-<h2>Left out</h2>
-<ul>{% for note in numbers.notes %}<li>{{ note }}</li>
+{% if notes %}
+<h2>Notes</h2>
+<ul>{% for note in notes %}<li>{{ note }}</li>
 {% endfor %}</ul>
 {% endif %}
 </body>
@@ -130,9 +129,11 @@ def page(numbers: dict[str, Any], images: Mapping[str, bytes]) -> str:
     return environment.from_string(TEMPLATE).render(
         numbers=numbers,
         settings=numbers["settings"],
+        measured_with=measured_with(numbers["settings"]),
         headlines=plain_rows(headlines(numbers)),
         systems=", ".join(numbers["settings"]["systems"]) or "controls only",
         themes=THEMES,
+        notes=grouped_notes(numbers["notes"]),
         images={name: b64encode(image).decode() for name, image in images.items()},
     )
 

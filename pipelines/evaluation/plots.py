@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..representation_plots import BLUE, GREEN, GREY, ORANGE, PURPLE, STYLE, png, require_matplotlib
-from .controls import CONTROLS
+from .controls import CEILING, CONTROLS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,8 +46,8 @@ def _figure(width: float, height: float, columns: int = 1) -> tuple[Figure, list
 
 def _style(names: list[str]) -> dict[str, tuple[str, str]]:
     """Colour and marker of every row: grey for controls."""
-    systems = [name for name in names if name not in CONTROLS]
-    styles = {name: (GREY, MARKERS[number % len(MARKERS)]) for number, name in enumerate(CONTROLS)}
+    systems = [name for name in names if name not in CONTROLS and name not in CEILING]
+    styles = {name: (GREY, MARKERS[number % len(MARKERS)]) for number, name in enumerate((*CONTROLS, *CEILING))}
     styles["human"] = ("#333333", "o")
     return styles | {
         name: (COLORS[number % len(COLORS)], MARKERS[number % len(MARKERS)]) for number, name in enumerate(systems)
@@ -82,9 +82,9 @@ def dots(
 
 
 def fluency(rows: list[Cells]) -> Figure | None:
-    """Perplexity against entropy of human and systems: dull texts lie left of and below the human dot, salad right."""
+    """Perplexity against entropy of human, ceiling and systems: dull texts lie left and below, salad right."""
     rows = [row for row in rows if row["perplexity"] is not None and row["entropy"] is not None]
-    tasks = list(dict.fromkeys(row["task"] for row in rows if row["row"] not in CONTROLS))
+    tasks = list(dict.fromkeys(row["task"] for row in rows if row["row"] not in CONTROLS | CEILING))
     rows = [row for row in rows if row["task"] in tasks and (row["row"] == "human" or row["row"] not in CONTROLS)]
     if not rows:
         return None
@@ -106,14 +106,22 @@ def fluency(rows: list[Cells]) -> Figure | None:
 
 
 def frontier(rows: list[Cells]) -> Figure | None:
-    """What guidance and temperature trade: fluency against variety, and coherence against relevance."""
-    if not rows:
+    """What guidance and temperature trade: fluency against entropy and variety, and coherence against relevance.
+
+    A panel for which no setting has both values is left out.
+    """
+    panels = [
+        (across, up, title)
+        for across, up, title in (
+            ("perplexity", "entropy", "Fluency and entropy"),
+            ("perplexity", "distinct_2", "Fluency and variety"),
+            ("taken_for_real", "similarity", "Coherence and relevance"),
+        )
+        if any(row[across] is not None and row[up] is not None for row in rows)
+    ]
+    if not panels:
         return None
-    panels = (
-        ("perplexity", "distinct_2", "Fluency and variety"),
-        ("taken_for_real", "similarity", "Coherence and relevance"),
-    )
-    figure, axes = _figure(9.0, 3.9, 2)
+    figure, axes = _figure(4.5 * len(panels), 3.9, len(panels))
     for axis, (across, up, title) in zip(axes, panels, strict=True):
         for name, color, marker in (("guidance", BLUE, "o"), ("temperature", ORANGE, "s"), ("human", "#333333", "*")):
             own = [row for row in rows if row["varied"] == name and row[across] is not None and row[up] is not None]
@@ -125,5 +133,5 @@ def frontier(rows: list[Cells]) -> Figure | None:
                     axis.annotate(f"{row['value']:g}", where, (4, 4), textcoords="offset points", color=color)
         axis.set(title=title, xlabel=across.replace("_", " "), ylabel=up.replace("_", " "))
         axis.margins(0.15)
-    axes[1].legend()
+    axes[-1].legend()
     return figure

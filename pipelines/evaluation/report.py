@@ -8,7 +8,8 @@ from ..corpus import Document
 from ..ladder import evaluate_ladder
 from ..story import StoryPipeline
 from . import distribution
-from .controls import CONTROLS
+from .ceiling import reconstructed
+from .controls import CEILING, CONTROLS
 from .embedding import Embedder
 from .fluency import OPEN_VOCABULARY, ORDER
 from .judge import Judge
@@ -16,7 +17,7 @@ from .latents import MIN_SEGMENTS, LatentSpace, encoded, latent_distances
 from .metrics import THEMES
 from .scoring import score
 from .sweep import sweep
-from .texts import GIVEN, HumanStory, WrittenStory
+from .texts import GIVEN, HumanStory, WrittenStory, first_texts, written_part
 from .writing import Written, joined
 
 LADDER_STORIES = 50
@@ -52,7 +53,11 @@ def evaluation(
         options: of the calls of the pipeline.
         with_sweep: whether guidance and temperature are varied.
     """
-    numbers = score(stories, systems, tasks, judge, embedder, training, seed, progress)
+    ceiling: dict[str, Sequence[WrittenStory]] = {}
+    if pipeline is not None:
+        progress("reconstructing the human stories")
+        ceiling = {name: reconstructed(pipeline, stories, tasks) for name in CEILING}
+    numbers = score(stories, {**ceiling, **systems}, tasks, judge, embedder, training, seed, progress)
     numbers["settings"] = {
         "stories": len(stories),
         "judge_stories": len(judge_stories),
@@ -68,12 +73,13 @@ def evaluation(
         for metric in metrics
     ]
     numbers["tasks"] = {task: GIVEN[task] for task in tasks}
-    numbers["controls"] = dict(CONTROLS)
+    shown = {row["row"] for row in numbers["tables"]["failures"]}
+    numbers["controls"] = {name: text for name, text in (CONTROLS | CEILING).items() if name in shown}
     numbers["classifier"] = judge.held_out
     numbers["latents"], numbers["ladder"], numbers["sweep"] = [], None, []
     if pipeline is not None:
         progress("latents")
-        numbers["latents"], note = latent_rows(pipeline, stories, judge_stories, systems, written or Written())
+        numbers["latents"], note = latent_rows(pipeline, stories, judge_stories, systems, tasks, written or Written())
         numbers["notes"] += [note] if note else []
         progress("ladder")
         numbers["ladder"] = _ladder(pipeline, stories, seed)
@@ -89,9 +95,12 @@ def latent_rows(
     stories: Sequence[HumanStory],
     judge_stories: Sequence[HumanStory],
     systems: Mapping[str, Sequence[WrittenStory]],
+    tasks: Sequence[str],
     written: Written,
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Distances to the latents of judge sentences: human ones, sampled ones, and the encoded texts of every system.
+
+    Of each task the written segments alone, and of several texts for one story the first.
 
     Returns:
         the rows, and why there are none where there are none.
@@ -102,12 +111,14 @@ def latent_rows(
         return [], f"Latents are not compared: {len(human)} judge sentences fit the model, {MIN_SEGMENTS} are needed."
     space = LatentSpace.of(human)
     rows = [{"row": "human, encoded", **latent_distances(space, encoded(codec, [s.segments for s in stories]))}]
-    for task in ("title", "unconditional"):
+    counts = {story.id: len(story.segments) for story in stories}
+    for task in tasks:
         latents = joined(written.latents.get(task, []))
         if latents is not None:
             rows.append({"row": f"sampled, {task}", **latent_distances(space, latents)})
         for name, texts in systems.items():
-            own = [[text for text in story.segments if text.strip()] for story in texts if story.task == task]
+            parts = [written_part(task, text.segments, counts[text.id]) for text in first_texts(task, texts).values()]
+            own = [[text for text in part if text.strip()] for part in parts]
             if own:
                 rows.append({"row": f"{name}, encoded, {task}", **latent_distances(space, encoded(codec, own))})
     return rows, None

@@ -16,7 +16,7 @@ from .judge import Judge
 from .memorisation import copies
 from .metrics import THEMES
 from .relevance import keyword_recall, rouge, similarity
-from .texts import HumanStory, WrittenStory, given_part, suits, written_part
+from .texts import HumanStory, WrittenStory, first_texts, given_part, suits, written_part
 
 Cells = dict[str, Any]
 EXAMPLES = 3  # stories a task
@@ -52,18 +52,19 @@ class Row:
 
 
 def rows_of(
-    task: str, stories: Sequence[HumanStory], systems: Mapping[str, Sequence[WrittenStory]], seed: int
+    task: str,
+    stories: Sequence[HumanStory],
+    systems: Mapping[str, Sequence[WrittenStory]],
+    seed: int,
+    training: Sequence[Sequence[str]] | None = None,
 ) -> list[Row]:
     """Controls, then the systems that wrote for the task; of several texts for one story, the first."""
     humans = [story for story in stories if suits(task, story)]
     if not humans:
         return []
-    rows = [Row(task, name, texts, humans) for name, texts in controls(task, humans, seed).items()]
+    rows = [Row(task, name, texts, humans) for name, texts in controls(task, humans, seed, training).items()]
     for name, texts in systems.items():
-        first: dict[str, WrittenStory] = {}
-        for text in texts:
-            if text.task == task:
-                first.setdefault(text.id, text)
+        first = first_texts(task, texts)
         own = [human for human in humans if human.id in first]
         if own:
             chosen = [first[human.id] for human in own]
@@ -97,7 +98,7 @@ def score(
         "tables": theme -> a dict for each row, with "task", "row", "stories" and the columns of `THEMES`; "conditions":
         several texts for one condition; "examples"; "notes": why a cell is empty.
     """
-    rows = [row for task in tasks for row in rows_of(task, stories, systems, seed)]
+    rows = [row for task in tasks for row in rows_of(task, stories, systems, seed, training)]
     notes = _about_judge(judge, rows)
     notes += [f"No test story suits the task {task}." for task in tasks if all(row.task != task for row in rows)]
     notes += [

@@ -1,8 +1,12 @@
 """Rows of numbers as people read them: what the page and the Markdown share."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from .texts import TASKS
+
+MOST_NAMED = 3  # rows of a task in a note
 LABELS = {
     "mauve": "MAUVE",
     "rouge_1": "ROUGE-1",
@@ -65,3 +69,32 @@ def headlines(numbers: dict[str, Any]) -> list[dict[str, Any]]:
             line |= {measure: same[0][measure] if same else None for measure in measures}
         found.append(line)
     return found
+
+
+def grouped_notes(notes: Sequence[str]) -> list[str]:
+    """Notes "task, row: why" that give the same reason as one line, the others as they are."""
+    places: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for note in notes:
+        task, comma, row = note.partition(": ")[0].partition(", ")
+        if comma and task in TASKS and ": " in note:
+            places[note.partition(": ")[2].removesuffix(".")][task].append(row)
+        else:
+            places[note]  # keeps its place among them
+    return [
+        f"{why}: {'; '.join(_rows_of_task(*item) for item in tasks.items())}." if tasks else why
+        for why, tasks in places.items()
+    ]
+
+
+def _rows_of_task(task: str, rows: Sequence[str]) -> str:
+    return f"{task} ({', '.join(rows) if len(rows) <= MOST_NAMED else f'{len(rows)} rows'})"
+
+
+def measured_with(settings: dict[str, Any]) -> str:
+    """The settings of a report that its numbers depend on, as a sentence."""
+    embedding, mauve = settings["embedding"], settings["mauve"]
+    return (
+        f"Sentence encoder {embedding['encoder']} ({embedding['dimensions']} dimensions), sentence-transformers "
+        f"{embedding['sentence_transformers']}; MAUVE: scaling constant {mauve['scale']:g}, "
+        f"{mauve['explained_variance']:.0%} of the variance, a cluster for every {mauve['texts_per_cluster']} texts."
+    )

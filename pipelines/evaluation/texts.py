@@ -63,6 +63,15 @@ def given_part(task: str, story: HumanStory) -> tuple[str, ...]:
     return story.segments[:head] + (story.segments[-tail:] if tail else ())
 
 
+def first_texts(task: str, texts: Iterable[WrittenStory]) -> dict[str, WrittenStory]:
+    """Of the texts of a task the first of every id."""
+    first: dict[str, WrittenStory] = {}
+    for text in texts:
+        if text.task == task:
+            first.setdefault(text.id, text)
+    return first
+
+
 def suits(task: str, story: HumanStory) -> bool:
     """Whether a story has the title and the segments that a task needs."""
     least = {"infilling": 3, "continuation": 2, "ending": 2}.get(task, 1)

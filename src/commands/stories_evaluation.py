@@ -60,7 +60,7 @@ def stories(
     from ..pipelines.evaluation.plots import plots
     from ..pipelines.evaluation.report import evaluation
     from ..pipelines.evaluation.sharing import shared_notes
-    from ..pipelines.evaluation.tables import headlines
+    from ..pipelines.evaluation.tables import grouped_notes, headlines
     from ..pipelines.evaluation.writing import write_tasks
     from ..pipelines.representation_plots import require_matplotlib
     from ..pipelines.representation_report import PAGE, check_folder, write_report
@@ -97,8 +97,7 @@ def stories(
         if write is not None:
             write_texts(write, written.texts, {story.id: story.title for story in humans})
     systems |= given
-    _progress(f"judge of {len(judge_stories)} stories")
-    trained = make_judge(judge_stories, embedder, 0, judge)
+    trained = make_judge(judge_stories, embedder, 0, judge, _progress)
     numbers = evaluation(
         humans,
         judge_stories,
@@ -125,6 +124,8 @@ def stories(
     images = plots(numbers)
     write_report(folder, numbers, images, page(numbers, images))
     print_table(headlines(numbers))
+    for note in grouped_notes(numbers["notes"]):
+        _progress(f"note: {note}")
     say(f"segdiff: wrote {out / PAGE}")
 
 
@@ -145,9 +146,9 @@ def _model_name(model: str) -> str:
 
 def _systems(texts: list[str], model: str) -> dict[str, Path]:
     """Names and files of `--texts`, checked."""
-    from ..pipelines.evaluation.controls import CONTROLS
+    from ..pipelines.evaluation.controls import CEILING, CONTROLS
 
-    taken = {*CONTROLS, *([] if model == "none" else [_model_name(model)])}
+    taken = {*CONTROLS, *CEILING, *([] if model == "none" else [_model_name(model)])}
     found: dict[str, Path] = {}
     for text in texts:
         name, _, file = text.partition("=")

@@ -29,6 +29,7 @@ def numbers(system=True):
             "varied": varied,
             "value": value,
             "perplexity": 50.0,
+            "entropy": 7.0,
             "distinct_2": 0.5,
             "taken_for_real": 0.4,
             "similarity": 0.3,

@@ -10,6 +10,11 @@ from segdiff.pipelines.evaluation.metrics import THEMES
 from segdiff.pipelines.evaluation.scoring import rows_of, score
 from segdiff.pipelines.evaluation.texts import TASKS, HumanStory, WrittenStory, suits
 
+COPIED = [
+    ("The wizard's owl forgot his spell.", "He asked a toad.", "It croaked three words.", "Frogs fell.", "All sang."),
+    ("Zelda mapped a cave.", "Bats followed her out.", "They ate moths by night.", "She drew them.", "It sold well."),
+]
+
 
 @pytest.fixture(scope="module")
 def systems(humans):
@@ -22,7 +27,7 @@ def systems(humans):
 
 @pytest.fixture(scope="module")
 def numbers(humans, systems, judge, embedder):
-    training = [humans[0].segments]
+    training = [humans[0].segments, *COPIED]
     return score(humans, systems, TASKS, judge, embedder, training)
 
 
@@ -68,6 +73,21 @@ def test_planted_defects_show(numbers):
     assert rows(numbers, "fluency")["empty"]["perplexity"] is None
 
 
+def test_every_control_shows_its_defect(numbers):
+    memorisation, diversity = rows(numbers, "memorisation"), rows(numbers, "diversity")
+    failures = rows(numbers, "failures")
+    assert diversity["one story for all"]["self_bleu"] == pytest.approx(100)
+    assert diversity["human"]["self_bleu"] < 99
+    for task in TASKS:
+        faults = rows(numbers, "failures", task)
+        assert faults["human"]["unfinished"] == faults["human"]["too_short"] == 0
+        assert faults["truncated human"]["unfinished"] > 0.2
+        assert faults["truncated human"]["too_short"] == (task != "infilling")
+    assert failures["truncated human"]["unfinished"] == 1 / 4
+    assert memorisation["copied from training"]["overlap_4"] == 1 > memorisation["human"]["overlap_4"] + 0.5
+    assert memorisation["copied from training"]["longest_mean"] > memorisation["human"]["longest_mean"] + 5
+
+
 def test_a_random_story_does_not_take_up_the_title(humans, judge, embedder):
     strict = replace(judge, frequency={})  # every word is a keyword: those of a few stories are all common
     relevance = rows(score(humans[:12], {}, ["title"], strict, embedder, None), "relevance")
@@ -106,9 +126,14 @@ def test_enough_texts_for_mauve(humans, judge, embedder):
     many = [HumanStory(f"{round_}{story.id}", story.title, story.segments) for round_ in "ab" for story in humans]
     bigger = replace(judge, vectors=judge.vectors * 2)
     systems = {"copies": [WrittenStory("unconditional", story.id, humans[0].segments) for story in many]}
-    table = rows(score(many, systems, ["unconditional"], bigger, embedder, None), "distribution", "unconditional")
+    found = score(many, systems, ["unconditional"], bigger, embedder, None)
+    table = rows(found, "distribution", "unconditional")
     assert table["human"]["mauve"] > 0.8
     assert table["copies"]["mauve"] < 0.3
+    assert table["one story for all"]["mauve"] < 0.3
+    fluency = rows(found, "fluency", "unconditional")
+    for measure in ("entropy", "distinct_1", "distinct_2"):
+        assert fluency["one story for all"][measure] < fluency["human"][measure]
     assert table["human"]["interval"][0] <= table["human"]["mauve"] <= table["human"]["interval"][1]
 
 
