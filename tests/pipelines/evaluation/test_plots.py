@@ -51,8 +51,10 @@ def test_pictures_with_nothing_to_show_are_left_out():
 
 
 def test_other_values_other_picture():
-    changed = numbers()
-    changed["sweep"][1]["perplexity"] = 90.0
-    assert plots(changed)["sweep"] != plots(numbers())["sweep"]
+    before = plots(numbers())["sweep"]
+    for measure in ("perplexity", "entropy", "distinct_2"):
+        changed = numbers()
+        changed["sweep"][1][measure] *= 1.5
+        assert plots({**changed, "tables": {theme: [] for theme in THEMES}})["sweep"] != before, measure
     with pytest.raises(KeyError):
         plots({"tables": {}, "sweep": []})
