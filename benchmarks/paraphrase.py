@@ -29,7 +29,7 @@ from segdiff.pipelines.files import write_json
 from segdiff.pipelines.guards import guard_warnings
 from segdiff.pipelines.paraphrase import InContext, ParaphrasePipeline
 from segdiff.pipelines.paraphrase_auc import read_pairs
-from segdiff.pipelines.perturbation import METHODS
+from segdiff.pipelines.paraphrase_options import METHODS
 from segdiff.pipelines.sentence_encoders import PACKAGE
 from segdiff.pipelines.trigrams import TrigramModel
 

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from .guards import facts, guard_warnings
 from .ladder import loops, words
+from .paraphrase_options import CHANGE_WEIGHT
 from .sentence_encoders import load_sentence_encoder
 
-CHANGE_WEIGHT = 1.0
 FLUENCY_WEIGHT = 0.2
 INVENTION_WEIGHT = 0.1
 WARNING_WEIGHT = 0.1

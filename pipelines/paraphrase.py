@@ -16,9 +16,10 @@ from torch import Tensor
 from ..decoders import neighbours
 from ..encoders.segmenters import SentenceSegmenter
 from ..encoders.segmenters.segment import Segment, Segmenter, join
-from .candidates import CHANGE_WEIGHT, Candidate, Embed, distinct, invented, measure, rank, similarity_model
+from .candidates import Candidate, Embed, distinct, invented, measure, rank, similarity_model
 from .latents import embeddings
-from .perturbation import METHODS, MIXED, Draws, denoised, denoising_level, gaussian, keeping_meaning
+from .paraphrase_options import CHANGE_WEIGHT, MIXED, check_options
+from .perturbation import Draws, denoised, denoising_level, gaussian, keeping_meaning
 from .reconstruct import fitting_pieces
 from .rendering import check_text, encode_texts
 from .splicing import combinations, single_edits
@@ -118,7 +119,7 @@ class ParaphrasePipeline(StoryPipeline):
         Raises:
             ValueError: an argument is out of range, or a sentence is empty or too long.
         """
-        self._check(num, strength, method, oversample, temperature, change_weight, seed, batch_size)
+        check_options(num, strength, method, oversample, temperature, change_weight, seed, batch_size)
         if isinstance(sentences, str):
             raise ValueError("sentences is one string; give a list of sentences")
         jobs = [InContext(one) if isinstance(one, str) else one for one in sentences]
@@ -338,35 +339,6 @@ class ParaphrasePipeline(StoryPipeline):
         """Whether a lower-case word is one token, as the words are that the model knows well."""
         stem = word.replace("’", "'").split("'")[0]
         return any(len(self.tokenizer.tokenize(form)) == 1 for form in (stem, stem.capitalize()))
-
-    @staticmethod
-    def _check(
-        num: int,
-        strength: float,
-        method: str,
-        oversample: int,
-        temperature: float,
-        change_weight: float,
-        seed: int,
-        batch_size: int,
-    ) -> None:
-        for value, name, low, high in [
-            (num, "num", 1, 1000),
-            (oversample, "oversample", 1, 100),
-            (temperature, "temperature", 0, 100),
-            (change_weight, "change_weight", 0, 100),
-            (seed, "seed", 0, 2**62),
-            (batch_size, "batch_size", 1, 100_000),
-            (strength, "strength", 0, 1),
-        ]:
-            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-                raise ValueError(f"{name} is {value}; it must be between {low} and {high}")
-            if name in ("num", "oversample", "seed", "batch_size") and not isinstance(value, int):
-                raise ValueError(f"{name} is {value}; it must be a whole number")
-        if strength == 0:
-            raise ValueError("strength is 0: nothing changes, and copies are dropped; give more, such as 0.4")
-        if method not in METHODS:
-            raise ValueError(f"method is {method!r}; known: {', '.join(METHODS)}")
 
 
 def _seed_of(seed: int, text: str) -> int:

@@ -1,5 +1,7 @@
 """`segdiff paraphrase`, `interpolate`, `neighbours` and `direction` as a user meets them."""
 
+import gzip
+import io
 import json
 from pathlib import Path
 
@@ -55,6 +57,24 @@ def test_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert code == 2 and "exists; remove it" in err
 
 
+def test_a_file_is_never_opened_with_bad_options(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    source = tmp_path / "in.txt"
+    source.write_text("Tom left.\n", encoding="utf-8")
+    files = ("--input", str(source), "--output", str(tmp_path / "out.jsonl"))
+    assert run(capsys, "paraphrase", *files, "--strength", "2")[0] == 2
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_jsonl_on_standard_input(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    line = b'{"text": "Tom wanted to buy a new car.", "label": "a"}\n'
+    options = ("--input", "-", "--num", "1", "--oversample", "2")
+    for packed in (line, gzip.compress(line)):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(packed)))
+        code, out, _ = run(capsys, "paraphrase", *options)
+        (row,) = [json.loads(text) for text in out.splitlines()]
+        assert code == 0 and row["label"] == "a" and row["text"] == "Tom wanted to buy a new car."
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -64,6 +84,9 @@ def test_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         (("hi", "--output", "x"), "need --input FILE"),
         (("--input", "-", "--output", "x"), "--output needs an --input that is a file"),
         (("hi", "--strength", "0"), "strength is 0: nothing changes"),
+        (("hi", "--strength", "1.5"), "strength is 1.5; it must be above 0, up to 1"),
+        (("hi", "--format", "xml"), "'xml'"),
+        (("--input", __file__, "--output", f"{__file__}/x.jsonl"), "test_cli_paraphrase.py is a file, and"),
         (("hi", "--method", "magic"), "method is 'magic'; known: "),
         (("  ",), "the text is empty"),
         (("hi\ud800",), "lone surrogate"),

@@ -2,10 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from ..pipelines.files import check_folder_of
+from ..pipelines.paraphrase_options import check_options
 from .shared import (
     Device,
     Json,
@@ -23,6 +25,7 @@ from .shared import (
 if TYPE_CHECKING:
     from ..pipelines.latents import RepresentationPipeline
     from ..pipelines.paraphrase import ParaphrasePipeline
+    from ..pipelines.paraphrase_input import Format
 
 Text = Annotated[str, typer.Argument(help="A sentence.")]
 
@@ -33,7 +36,8 @@ def paraphrase(
     num: Annotated[int, typer.Option(min=1, max=1000, help="Candidates wanted.")] = 5,
     method: Annotated[str, typer.Option(help="mixed, denoise, meaning or gaussian: what moves them.")] = "mixed",
     sentence: Annotated[
-        list[int] | None, typer.Option(min=1, help="Reword this sentence alone, counted from 1; repeatable.")
+        list[int] | None,
+        typer.Option(min=1, help="Reword this sentence alone, from 1; the whole text is returned with it; repeatable."),
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Drop what lost a number, a name, a negation or a quotation.")
@@ -48,12 +52,19 @@ def paraphrase(
     oversample: Annotated[int, typer.Option(min=1, max=100, help="Candidates written for each that is wanted.")] = 4,
     seed: Annotated[int, typer.Option(min=0, max=2**62, help="The same seed gives the same candidates.")] = 0,
     source: Annotated[
-        str | None, typer.Option("--input", help="A file in place of TEXT, a text a line, or JSONL; - is stdin.")
+        str | None,
+        typer.Option(
+            "--input", help="A file in place of TEXT, a text a line, or JSONL, or either gzipped; - is stdin."
+        ),
     ] = None,
     output: Annotated[Path | None, typer.Option(help="JSONL file; an interrupted one goes on.")] = None,
     augment: Annotated[
         bool, typer.Option("--augment", help="Output a row for each line and each rewording, labels carried along.")
     ] = False,
+    form: Annotated[
+        Literal["auto", "text", "jsonl"],
+        typer.Option("--format", help="Of --input: text a line, or JSONL; auto tells by its name or first line."),
+    ] = "auto",
     batch_size: Annotated[int, typer.Option(min=1, max=100_000, help="Candidates decoded at once.")] = 512,
     as_json: Json = False,
     model: Model = "stories-tiny",
@@ -68,8 +79,10 @@ def paraphrase(
         raise ValueError("--output and --augment need --input FILE")
     if output is not None and source == "-":
         raise ValueError("--output needs an --input that is a file, to go on after an interruption; or redirect stdout")
-    if output is not None and output.exists():
-        raise ValueError(f"{output} exists; remove it or give another --output")
+    if output is not None:
+        if output.exists():
+            raise ValueError(f"{output} exists; remove it or give another --output")
+        check_folder_of(output)
     options: dict[str, Any] = {
         "num": num,
         "strength": strength,
@@ -81,6 +94,7 @@ def paraphrase(
         "which": None if sentence is None else [number - 1 for number in sentence],
         **({} if change_weight is None else {"change_weight": change_weight}),
     }
+    check_options(batch_size=batch_size, **options)
     pipeline = _load(model, device, similarity)
     if similarity is not None:
         from ..pipelines.candidates import similarity_model
@@ -90,7 +104,7 @@ def paraphrase(
         assert text is not None
         _one(pipeline, text, as_json, batch_size=batch_size, **options)
     elif output is None:
-        _stream(pipeline, source, augment, batch_size=batch_size, **options)
+        _stream(pipeline, source, form, augment, batch_size=batch_size, **options)
     else:
         from tqdm import tqdm
 
@@ -99,7 +113,7 @@ def paraphrase(
         beside = {"model": model, "encoder": pipeline.encoder.fingerprint(), "similarity": similarity}
         with tqdm(unit=" lines", disable=not sys.stderr.isatty()) as bar:
             done = paraphrase_file(
-                pipeline, Path(source), output, augment, beside, bar.update, batch_size=batch_size, **options
+                pipeline, Path(source), output, augment, beside, bar.update, form, batch_size=batch_size, **options
             )
         before = f" ({done.resumed} from before)" if done.resumed else ""
         say(f"{done.lines} lines{before} are in {output}; {done.short} have fewer than {num} rewordings")
@@ -132,17 +146,18 @@ def _one(pipeline: "ParaphrasePipeline", text: str, as_json: bool, **options: An
         )
 
 
-def _stream(pipeline: "ParaphrasePipeline", source: str, augment: bool, **options: Any) -> None:
-    from ..pipelines.paraphrase_file import output_rows, paraphrase_records, read_records
+def _stream(pipeline: "ParaphrasePipeline", source: str, form: "Format", augment: bool, **options: Any) -> None:
+    from ..pipelines.paraphrase_file import is_short, output_rows, paraphrase_records
+    from ..pipelines.paraphrase_input import read_records
 
     short = 0
     with sys.stdin.buffer if source == "-" else Path(source).open("rb") as stream:
-        records = read_records(stream, source, source.endswith(".jsonl"))
+        records = read_records(stream, source, form)
         for record, document in paraphrase_records(pipeline, records, **options):
             for row in output_rows(record, document, augment):
                 print_json(row)
             sys.stdout.flush()
-            short += bool(record.text.strip()) and len(document) < options["num"]
+            short += is_short(record, len(document), options["num"])
     if short:
         say(f"{short} lines have fewer than {options['num']} rewordings")
 

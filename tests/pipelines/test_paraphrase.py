@@ -11,7 +11,7 @@ from segdiff import ParaphrasePipeline, StoryPipeline
 from segdiff.pipelines.candidates import Candidate, distinct, edit_distance, normalised, rank, source_bleu
 from segdiff.pipelines.corpus import read_documents
 from segdiff.pipelines.paraphrase import InContext
-from segdiff.pipelines.perturbation import METHODS
+from segdiff.pipelines.paraphrase_options import METHODS
 
 SENTENCES: list[str | InContext] = [
     "Tom wanted a kite.",
@@ -113,7 +113,7 @@ def test_a_sentence_that_is_too_long_is_cut_in_documents_only(pipeline: Paraphra
     ("options", "message"),
     [
         ({"strength": 0}, "strength is 0: nothing changes"),
-        ({"strength": 1.5}, "strength is 1.5"),
+        ({"strength": 1.5}, "strength is 1.5; it must be above 0, up to 1"),
         ({"num": 0}, "num is 0"),
         ({"method": "magic"}, "method is 'magic'; known: "),
         ({"temperature": -1}, "temperature is -1"),
