@@ -107,7 +107,10 @@ def test_latent_tools(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Non
     code, out, err = run(capsys, "neighbours", "Tom was very sad.", "--corpus", str(right), "--num", "1", "--json")
     assert code == 0 and json.loads(out)["text"] == "Tom was sad." and "1 lines are too long" in err
     sides = ("--from", str(left), "--to", str(right))
-    code, out, _ = run(capsys, "direction", *sides, "--apply", "He was happy.", "--strength", "0")
-    assert code == 0 and out.strip()
+    code, out, err = run(capsys, "direction", *sides, "--apply", "He was happy.", "--strength", "0")
+    assert code == 0 and out.strip() and "nothing changed at strength 0" in err
+    far = ("--strength", "20", "--json")
+    code, out, err = run(capsys, "direction", *sides, "--apply", "He was happy.", *far)
+    assert code == 0 and json.loads(out)["moved"] != "He was happy." and "nothing changed" not in err
     code, _, err = run(capsys, "direction", "--from", "/no/such", "--to", str(right), "--apply", "x")
     assert code == 2 and "no file '/no/such'" in err

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..pipelines.files import check_folder_of
-from ..pipelines.paraphrase_options import check_options
+from ..pipelines.paraphrase_options import DIRECTION_STRENGTH, check_options
 from .shared import (
     Device,
     Json,
@@ -211,7 +211,9 @@ def direction(
     apply: Annotated[list[str], typer.Option(help="Sentence to change; repeatable.")],
     source: Annotated[Path, typer.Option("--from", help="Text file, a sentence a line, such as in the past tense.")],
     target: Annotated[Path, typer.Option("--to", help="Text file of sentences as they are to become.")],
-    strength: Annotated[float, typer.Option(help="1 moves by the difference of the two files' means.")] = 1.0,
+    strength: Annotated[
+        float, typer.Option(help="1 moves by the difference of the two files' means.")
+    ] = DIRECTION_STRENGTH,
     as_json: Json = False,
     model: Model = "stories-tiny",
     device: Device = "auto",
@@ -224,11 +226,14 @@ def direction(
 
     fitting = [_fitting(pipeline, lines) for lines in sides]
     found = difference(pipeline, *([text for _, text in lines] for lines, _ in fitting))
-    for before, after in zip(apply, apply_direction(pipeline, apply, found, strength), strict=True):
+    after_all, plain = apply_direction(pipeline, apply, found, strength), pipeline.decode(pipeline.encode(apply))
+    for before, after in zip(apply, after_all, strict=True):
         if as_json:
             print_json({"text": before, "moved": after})
         else:
             print(after)
+    if after_all == plain:
+        say(f"nothing changed at strength {strength:g}: this is what comes back unmoved; try more --strength")
     if left_out := sum(count for _, count in fitting):
         say(f"{left_out} lines are too long for the model and were left out")
 

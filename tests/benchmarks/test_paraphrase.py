@@ -32,6 +32,23 @@ def test_noise() -> None:
     assert module.rewritten("He bought a big car.", 1, random.Random(0)) != "He bought a big car."
 
 
+def test_past_and_present() -> None:
+    module = load("latent_tools")
+    cases = {
+        "Tom walked home.": "Tom walks home.",
+        "They walked home.": "They walk home.",
+        "I was happy.": "I am happy.",
+        "We had a dog.": "We have a dog.",
+        "She cried.": "She cries.",
+        "He went out.": "He goes out.",
+        "She went home and cried.": None,
+        "The dog is sick.": None,
+    }
+    assert {text: module.in_the_present(text) for text in cases} == cases
+    assert module.shows_the_present("She goes home.") and not module.shows_the_present("She goes and went.")
+    assert not module.shows_the_present("The dog.")
+
+
 def test_the_classifier_learns_and_is_scored_on_the_test() -> None:
     module = load("augmentation")
     train = [(f"good {word}", "plus") for word in "abcdef"] + [(f"bad {word}", "minus") for word in "abcdef"]
