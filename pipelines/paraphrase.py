@@ -18,7 +18,7 @@ from ..encoders.segmenters import SentenceSegmenter
 from ..encoders.segmenters.segment import Segment, Segmenter, join
 from .candidates import Candidate, Embed, distinct, invented, measure, rank, similarity_model
 from .latents import embeddings
-from .paraphrase_options import CHANGE_WEIGHT, MIXED, check_options
+from .paraphrase_options import CHANGE_WEIGHT, MIXED, WARNING_WEIGHT, check_options
 from .perturbation import Draws, denoised, denoising_level, gaussian, keeping_meaning
 from .reconstruct import fitting_pieces
 from .rendering import check_text, encode_texts
@@ -88,6 +88,7 @@ class ParaphrasePipeline(StoryPipeline):
         oversample: int = 4,
         temperature: float = 0.5,
         change_weight: float = CHANGE_WEIGHT,
+        warning_weight: float = WARNING_WEIGHT,
         strict: bool = False,
         similarity: str | Path | Embed | None = None,
         num_inference_steps: int = 10,
@@ -106,6 +107,7 @@ class ParaphrasePipeline(StoryPipeline):
             oversample: candidates written for each that is wanted.
             temperature: of the decoder; 0 = its likeliest text.
             change_weight: how much meeting that share is worth against similarity; see `rank`.
+            warning_weight: what each warning of a candidate costs in the ranking.
             strict: leave out candidates that lost or added a number, name, negation or quotation.
             similarity: what ranks: a `sentence-transformers` model (folder or hub name), an embedding function, or the
                 model's own encoder (None).
@@ -119,7 +121,7 @@ class ParaphrasePipeline(StoryPipeline):
         Raises:
             ValueError: an argument is out of range, or a sentence is empty or too long.
         """
-        check_options(num, strength, method, oversample, temperature, change_weight, seed, batch_size)
+        check_options(num, strength, method, oversample, temperature, change_weight, warning_weight, seed, batch_size)
         if isinstance(sentences, str):
             raise ValueError("sentences is one string; give a list of sentences")
         jobs = [InContext(one) if isinstance(one, str) else one for one in sentences]
@@ -145,9 +147,10 @@ class ParaphrasePipeline(StoryPipeline):
                 for i, some in enumerate(written):
                     some.extend(texts[i * pool : (i + 1) * pool])
             every = [distinct(job.text, some) for job, some in zip(batch, written, strict=True)]
-            candidates = self._candidates([job.text for job in batch], every, strength * MAX_CHANGE, 2 * num, embed)
+            sources, wanted = [job.text for job in batch], strength * MAX_CHANGE
+            candidates = self._candidates(sources, every, wanted, 2 * num, embed, warning_weight)
             for row, known in zip(rows, candidates, strict=True):
-                found[row] = rank(known, strength * MAX_CHANGE, change_weight, strict)[:num]
+                found[row] = rank(known, wanted, change_weight, strict)[:num]
         return [found[row] for row in range(len(jobs))]
 
     def document(
@@ -223,7 +226,7 @@ class ParaphrasePipeline(StoryPipeline):
         """Unit vectors (N, C) of N texts, by the model's own encoder."""
         return embeddings(encode_texts(self.encoder, self.tokenizer, texts).float(), self.encoder.meaning)
 
-    def fluency(self, texts: Sequence[str], batch_size: int = 256) -> Tensor:
+    def fluency(self, texts: Sequence[str], batch_size: int = 64) -> Tensor:
         """Log-probability a token (N,) of N texts by the decoder alone: it is told that it knows no latent."""
         rows = segment_tokens(self.tokenizer, texts)
         order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
@@ -302,12 +305,18 @@ class ParaphrasePipeline(StoryPipeline):
         return [text if end else "" for text, end in zip(detokenize(self.tokenizer, ids), ended, strict=True)]
 
     def _candidates(
-        self, sources: list[str], texts: list[list[str]], change: float, count: int, embed: Embed
+        self,
+        sources: list[str],
+        texts: list[list[str]],
+        change: float,
+        count: int,
+        embed: Embed,
+        warning_weight: float,
     ) -> list[list[Candidate]]:
         """What was written of each sentence, its edits one by one, and the best of them together."""
         edits = [single_edits(source, some) for source, some in zip(sources, texts, strict=True)]
         whole = [distinct(source, [*some, *one]) for source, some, one in zip(sources, texts, edits, strict=True)]
-        found = self._measure(sources, whole, embed)
+        found = self._measure(sources, whole, embed, warning_weight)
         together = []
         for source, one, known in zip(sources, edits, found, strict=True):
             order = sorted((candidate for candidate in known if candidate.text in one), key=lambda each: -each.score)
@@ -315,10 +324,12 @@ class ParaphrasePipeline(StoryPipeline):
             texts_of = combinations(source, [one[candidate.text] for candidate in order], wanted, count)
             have = [candidate.text for candidate in known]
             together.append(distinct(source, [*have, *texts_of])[len(have) :])
-        more = self._measure(sources, together, embed)
+        more = self._measure(sources, together, embed, warning_weight)
         return [[*known, *new] for known, new in zip(found, more, strict=True)]
 
-    def _measure(self, sources: list[str], texts: list[list[str]], embed: Embed) -> list[list[Candidate]]:
+    def _measure(
+        self, sources: list[str], texts: list[list[str]], embed: Embed, warning_weight: float
+    ) -> list[list[Candidate]]:
         """Texts that fit the encoder, with their scores."""
         limit = self.encoder.config.max_tokens
         rows = segment_tokens(self.tokenizer, [text for some in texts for text in some])
@@ -332,7 +343,7 @@ class ParaphrasePipeline(StoryPipeline):
             alike = (vectors[part] @ vectors[row]).tolist()
             fluent = (fluencies[part] - fluencies[row]).clamp_max(0).tolist()
             odd = [invented(source, text, is_word) for text in some]
-            measured.append(measure(source, some, alike, fluent, odd))
+            measured.append(measure(source, some, alike, fluent, odd, warning_weight))
         return measured
 
     def _is_word(self, word: str) -> bool:

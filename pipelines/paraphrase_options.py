@@ -3,6 +3,7 @@
 MIXED = ("denoise", "meaning")
 METHODS = ("mixed", *MIXED, "gaussian")
 CHANGE_WEIGHT = 1.0
+WARNING_WEIGHT = 0.1
 DIRECTION_STRENGTH = 3.0  # of the difference of the means: at 1 hardly any sentence comes out changed
 
 
@@ -13,6 +14,7 @@ def check_options(
     oversample: int = 4,
     temperature: float = 0.5,
     change_weight: float = CHANGE_WEIGHT,
+    warning_weight: float = WARNING_WEIGHT,
     seed: int = 0,
     batch_size: int = 512,
     **others: object,
@@ -27,6 +29,7 @@ def check_options(
         (oversample, "oversample", 1, 100),
         (temperature, "temperature", 0, 100),
         (change_weight, "change_weight", 0, 100),
+        (warning_weight, "warning_weight", 0, 100),
         (seed, "seed", 0, 2**62),
         (batch_size, "batch_size", 1, 100_000),
         (strength, "strength", 0, 1),
