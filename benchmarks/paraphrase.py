@@ -2,6 +2,7 @@
 
 python benchmarks/paraphrase.py DATA --model stories-tiny --out runs/paraphrase
 python benchmarks/paraphrase.py DATA --parts speed           # alone on the machine
+python benchmarks/paraphrase.py DATA --parts strength        # the change that is wanted and the change that comes
 
 Sentences: of stories/roc.test (in their story), and held-out pairs of paraphrase/NAME for the names of --pairs, those
 that the encoder can read: roc-llm, whose references a machine wrote, or sick, qqp, msrp, pan, captions. The judge of
@@ -30,7 +31,7 @@ from segdiff.pipelines.card import table
 from segdiff.pipelines.corpus import read_documents
 from segdiff.pipelines.files import write_json
 from segdiff.pipelines.guards import facts, guard_warnings
-from segdiff.pipelines.paraphrase import InContext, ParaphrasePipeline
+from segdiff.pipelines.paraphrase import MAX_CHANGE, InContext, ParaphrasePipeline
 from segdiff.pipelines.paraphrase_auc import Pair, read_pairs
 from segdiff.pipelines.paraphrase_options import METHODS
 from segdiff.pipelines.sentence_encoders import PACKAGE
@@ -209,6 +210,26 @@ def frontier(
     return rows, kept
 
 
+def change_rows(
+    pipeline: ParaphrasePipeline, jobs: Sequence[InContext], method: str, strengths: Sequence[float], num: int
+) -> Rows:
+    """By strength: the share of words that should change, that of the best and of all candidates, and how many came."""
+    rows: Rows = []
+    for strength in strengths:
+        found = pipeline(jobs, num, strength, method)
+        best, every = ([one.edit_distance for some in found for one in some[:count]] for count in (1, num))
+        rows.append(
+            {
+                "method": f"{method} {strength:g}",
+                "wanted edit distance": strength * MAX_CHANGE,
+                "of the best": statistics.mean(best) if best else None,
+                "of all": statistics.mean(every) if every else None,
+                f"candidates of {num}": len(every) / len(jobs),
+            }
+        )
+    return rows
+
+
 def speed(pipeline: ParaphrasePipeline, jobs: Sequence[InContext], repetitions: int, method: str) -> Rows:
     """Sentences a second with five candidates each: all at once, sentence by sentence, and candidate by candidate."""
     rows: Rows = []
@@ -318,6 +339,12 @@ def main(
                     {"text": job.text, **{method: [vars(one) for one in some[i]] for method, some in kept.items()}}
                     for i, job in enumerate(jobs[:20])
                 ]
+    if "strength" in parts:
+        result["strength"] = [
+            row for method in methods.split(",") for row in change_rows(pipeline, story_jobs, method, steps, num)
+        ]
+        report += ["### strength", table(rounded(result["strength"]))]
+        print(f"\n{report[-2]}\n\n{report[-1]}", flush=True)
     if "speed" in parts:
         result["speed"] = [
             row for method in methods.split(",") for row in speed(pipeline, story_jobs, repetitions, method)

@@ -35,7 +35,8 @@ class Candidate:
         edit_distance: words inserted, deleted or replaced, over the words of the longer text, 0 .. 1.
         fluency: log-probability a token above the source's, by the decoder without latents; at most 0.
         score: what candidates are ranked by.
-        warnings: numbers, names, negation and quoted words that it lost or added.
+        warnings: numbers, names, negation and quoted words that it lost or added; or that the model hardly knows the
+            source.
     """
 
     text: str

@@ -6,7 +6,7 @@ that the decoder sees each side.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from ..decoders import neighbours
 from ..encoders.segmenters import SentenceSegmenter
 from ..encoders.segmenters.segment import Segment, Segmenter, join
-from .candidates import Candidate, Embed, distinct, invented, measure, rank, similarity_model
+from .candidates import Candidate, Embed, distinct, edit_distance, invented, measure, normalised, rank, similarity_model
 from .latents import embeddings
 from .paraphrase_options import CHANGE_WEIGHT, MIXED, WARNING_WEIGHT, check_options
 from .perturbation import Draws, denoised, denoising_level, gaussian, keeping_meaning
@@ -28,6 +28,8 @@ from .tokenization import detokenize, pad_tokens, segment_tokens
 from .writing import told_levels
 
 MAX_CHANGE = 0.5  # of a sentence's words, at strength 1
+HARDLY_KNOWN = 0.5  # edit distance of a sentence and what its latents give back unmoved
+HARDLY_KNOWN_WARNING = "text hardly known"
 CONTEXT = 4  # neighbours each side that the denoiser sees: the bundled model was trained on five-sentence stories
 
 
@@ -108,7 +110,8 @@ class ParaphrasePipeline(StoryPipeline):
             temperature: of the decoder; 0 = its likeliest text.
             change_weight: how much meeting that share is worth against similarity; see `rank`.
             warning_weight: what each warning of a candidate costs in the ranking.
-            strict: leave out candidates that lost or added a number, name, negation or quotation.
+            strict: leave out candidates with warnings: those that lost or added a number, name, negation or quotation,
+                and all of a sentence that the model hardly knows, such as one in another language.
             similarity: what ranks: a `sentence-transformers` model (folder or hub name), an embedding function, or the
                 model's own encoder (None).
             num_inference_steps: of "denoise", counted from pure noise.
@@ -148,8 +151,12 @@ class ParaphrasePipeline(StoryPipeline):
                     some.extend(texts[i * pool : (i + 1) * pool])
             every = [distinct(job.text, some) for job, some in zip(batch, written, strict=True)]
             sources, wanted = [job.text for job in batch], strength * MAX_CHANGE
+            plain = self._plain(batch)
             candidates = self._candidates(sources, every, wanted, 2 * num, embed, warning_weight)
-            for row, known in zip(rows, candidates, strict=True):
+            for row, back, known in zip(rows, plain, candidates, strict=True):
+                if _hardly_known(jobs[row].text, back):
+                    note = f"{HARDLY_KNOWN_WARNING}: unmoved it comes back as {back!r}"
+                    known = [replace(one, warnings=[*one.warnings, note]) for one in known]
                 found[row] = rank(known, wanted, change_weight, strict)[:num]
         return [found[row] for row in range(len(jobs))]
 
@@ -280,6 +287,15 @@ class ParaphrasePipeline(StoryPipeline):
             levels = told_levels(self.decoder, told, self.config.decoder_level).squeeze(1)
         return latents, levels, (around, seen), draws
 
+    def _plain(self, batch: Sequence[InContext]) -> list[str]:
+        """What the latents of J sentences give back where they are not moved."""
+        grid, mask, place, _, _ = self._grid(batch)
+        rows = torch.arange(len(batch), device=grid.device)
+        around, seen = (part[rows, place] for part in neighbours(grid, mask, self.decoder.config.context_window))
+        latents = grid[rows, place]
+        nothing = torch.zeros(len(batch), self.decoder.config.max_tokens)
+        return self._decode(latents, torch.zeros_like(latents[..., 0]), (around, seen), nothing, 0.0)
+
     def _grid(self, batch: Sequence[InContext]) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Latents (J, S, K, D) of sentences and their neighbours, mask (J, S), each sentence's place (J,), and the
         segments of the window before and after each (J, S)."""
@@ -350,6 +366,11 @@ class ParaphrasePipeline(StoryPipeline):
         """Whether a lower-case word is one token, as the words are that the model knows well."""
         stem = word.replace("’", "'").split("'")[0]
         return any(len(self.tokenizer.tokenize(form)) == 1 for form in (stem, stem.capitalize()))
+
+
+def _hardly_known(text: str, back: str) -> bool:
+    """Whether a text without words comes back as another, or most words of one that has some are not in their place."""
+    return edit_distance(text, back) > HARDLY_KNOWN if normalised(text) else text.strip() != back.strip()
 
 
 def _seed_of(seed: int, text: str) -> int:

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from .candidates import source_bleu
 from .files import check_folder_of, write_json
-from .paraphrase import DocumentParaphrases, ParaphrasePipeline
+from .paraphrase import HARDLY_KNOWN_WARNING, DocumentParaphrases, ParaphrasePipeline
 from .paraphrase_input import LINE, Format, Record, read_records
 from .paraphrase_options import check_options
 
@@ -25,11 +25,13 @@ LINES_AHEAD = 32  # lines whose sentences share batches; what an interruption lo
 
 @dataclass(frozen=True)
 class Summary:
-    """Lines that were read, those that an earlier run did, and lines of both with fewer candidates than wanted."""
+    """Lines that were read, those that an earlier run did, lines of both with fewer candidates than wanted, and lines
+    of this run with text that the model hardly knows."""
 
     lines: int
     resumed: int
     short: int
+    unknown: int = 0
 
 
 def paraphrase_records(
@@ -63,6 +65,15 @@ def paraphrase_records(
 def is_short(record: Record, found: int, num: int) -> bool:
     """Whether a line that is not blank has fewer rewordings than wanted."""
     return bool(record.text.strip()) and found < num
+
+
+def hardly_known(document: DocumentParaphrases) -> list[int]:
+    """Numbers (from 0) of the segments that the model hardly knows, of those that have candidates."""
+    return [
+        place
+        for place, some in sorted(document.candidates.items())
+        if any(warning.startswith(HARDLY_KNOWN_WARNING) for one in some for warning in one.warnings)
+    ]
 
 
 def document_candidates(document: DocumentParaphrases) -> list[dict[str, Any]]:
@@ -140,18 +151,19 @@ def paraphrase_file(
         num = options.get("num", 5)
         resumed, short, records = _skip_done(stream, part, read_records(lines, str(source), form), num)
         show(resumed)
-        num_lines = resumed
+        num_lines, unknown = resumed, 0
         for record, document in paraphrase_records(pipeline, records, **options):
             rows = output_rows(record, document, augment)
             stream.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
             stream.flush()
             num_lines += 1
             short += is_short(record, len(document), num)
+            unknown += bool(hardly_known(document))
             show(1)
         os.fsync(stream.fileno())
         os.replace(part, output)
         beside.unlink(missing_ok=True)
-    return Summary(num_lines, resumed, short)
+    return Summary(num_lines, resumed, short, unknown)
 
 
 @contextmanager

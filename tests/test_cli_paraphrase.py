@@ -39,6 +39,13 @@ def test_one_sentence_of_a_text(capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 2 and "no sentence 3" in err
 
 
+def test_text_that_the_model_does_not_know_is_announced(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "paraphrase", "今天天气很好。", "--num", "1", "--oversample", "2", "--json")
+    (candidate,) = json.loads(out)["candidates"]
+    assert code == 0 and "text hardly known" in candidate["warnings"][-1]
+    assert "the model hardly knows this text, and its rewordings mean little: 今天天气很好。" in err
+
+
 def test_fewer_than_wanted_are_announced(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, "paraphrase", "Tom ran.", "--num", "50", "--oversample", "1", "--json")
     assert code == 0 and len(json.loads(out)["candidates"]) < 50 and "of 50: " in err

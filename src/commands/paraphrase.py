@@ -40,7 +40,7 @@ def paraphrase(
         typer.Option(min=1, help="Reword this sentence alone, from 1; the whole text is returned with it; repeatable."),
     ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Drop what lost a number, a name, a negation or a quotation.")
+        bool, typer.Option("--strict", help="Drop what has a warning, such as a number, name or negation lost.")
     ] = False,
     similarity: Annotated[
         str | None, typer.Option(help="Rank by this sentence-transformers model (folder or hub name).")
@@ -116,6 +116,7 @@ def paraphrase(
                 pipeline, Path(source), output, augment, beside, bar.update, form, batch_size=batch_size, **options
             )
         before = f" ({done.resumed} from before)" if done.resumed else ""
+        _say_unknown(done.unknown)
         say(f"{done.lines} lines{before} are in {output}; {done.short} have fewer than {num} rewordings")
 
 
@@ -128,7 +129,7 @@ def _load(model: str, device: str, similarity: str | None) -> "ParaphrasePipelin
 
 
 def _one(pipeline: "ParaphrasePipeline", text: str, as_json: bool, **options: Any) -> None:
-    from ..pipelines.paraphrase_file import document_candidates
+    from ..pipelines.paraphrase_file import document_candidates, hardly_known
     from ..pipelines.rendering import check_text
 
     check_text(text, "the text")
@@ -138,6 +139,8 @@ def _one(pipeline: "ParaphrasePipeline", text: str, as_json: bool, **options: An
         print_json({"text": text, "candidates": candidates})
     else:
         print_table([{**one, "warnings": "; ".join(one["warnings"])} for one in candidates])
+    for segment in (document.segments[place] for place in hardly_known(document)):
+        say(f"the model hardly knows this text, and its rewordings mean little: {segment.text}")
     wanted = options["num"]
     if len(candidates) < wanted:
         say(
@@ -147,10 +150,10 @@ def _one(pipeline: "ParaphrasePipeline", text: str, as_json: bool, **options: An
 
 
 def _stream(pipeline: "ParaphrasePipeline", source: str, form: "Format", augment: bool, **options: Any) -> None:
-    from ..pipelines.paraphrase_file import is_short, output_rows, paraphrase_records
+    from ..pipelines.paraphrase_file import hardly_known, is_short, output_rows, paraphrase_records
     from ..pipelines.paraphrase_input import read_records
 
-    short = 0
+    short, unknown = 0, 0
     with sys.stdin.buffer if source == "-" else Path(source).open("rb") as stream:
         records = read_records(stream, source, form)
         for record, document in paraphrase_records(pipeline, records, **options):
@@ -158,8 +161,15 @@ def _stream(pipeline: "ParaphrasePipeline", source: str, form: "Format", augment
                 print_json(row)
             sys.stdout.flush()
             short += is_short(record, len(document), options["num"])
+            unknown += bool(hardly_known(document))
     if short:
         say(f"{short} lines have fewer than {options['num']} rewordings")
+    _say_unknown(unknown)
+
+
+def _say_unknown(lines: int) -> None:
+    if lines:
+        say(f"{lines} lines of this run have text that the model hardly knows; --strict leaves its rewordings out")
 
 
 def interpolate(
