@@ -57,8 +57,9 @@ def read_records(stream: IO[bytes], name: str, form: Format = "auto") -> Iterato
 def _unpacked_lines(stream: IO[bytes], name: str) -> Iterator[str]:
     buffered = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)  # type: ignore[type-var]
     packed = buffered.peek(2)[:2] == GZIP_MARK
+    unpacked: Any = gzip.GzipFile(fileobj=buffered) if packed else buffered
     try:
-        yield from read_lines(gzip.GzipFile(fileobj=buffered) if packed else buffered, name)
+        yield from read_lines(unpacked, name)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ValueError(f"{name} is gzipped and damaged or cut short: {error}") from None
 
