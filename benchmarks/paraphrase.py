@@ -2,12 +2,16 @@
 
 python benchmarks/paraphrase.py DATA --model stories-tiny --out runs/paraphrase
 python benchmarks/paraphrase.py DATA --parts speed           # alone on the machine
+python benchmarks/paraphrase.py DATA --parts strength        # the change that is wanted and the change that comes
 
-Sentences: held-out pairs of paraphrase/roc-llm (whose references are machine-written) and sentences of stories/roc.test
-(in their story). The judge of similarity is a MiniLM that ranks nothing. Fluency is the log-probability a word under
-trigrams of stories/roc.judge: noise that only shuffles words keeps such a judge happy, and shows there. iBLEU is 0.8
-BLEU to the reference less 0.2 BLEU to the source (Sun and Zhou, 2012). The frontier is that of the best candidate;
-rows with "all" take every candidate.
+Sentences: of stories/roc.test (in their story), and held-out pairs of paraphrase/NAME for the names of --pairs, those
+that the encoder can read: roc-llm, whose references a machine wrote, or sick, qqp, msrp, pan, captions. The judge of
+similarity is a MiniLM that ranks nothing. Fluency is the log-probability a word under trigrams of stories/roc.judge:
+noise that only shuffles words keeps such a judge happy, and shows there. iBLEU is 0.8 BLEU to the reference less 0.2
+BLEU to the source (Sun and Zhou, 2012); the references have none, being compared with themselves. "number lost" and its
+like are shares over rewordings of sources that have a number, and "with number" says how many sources that are. The
+frontier is that of the best candidate; rows with "all" take every candidate, those "without guards" are ranked with no
+weight on warnings.
 """
 
 import random
@@ -26,16 +30,20 @@ from segdiff.pipelines.candidates import normalised, similarity_model, source_bl
 from segdiff.pipelines.card import table
 from segdiff.pipelines.corpus import read_documents
 from segdiff.pipelines.files import write_json
-from segdiff.pipelines.guards import guard_warnings
-from segdiff.pipelines.paraphrase import InContext, ParaphrasePipeline
-from segdiff.pipelines.paraphrase_auc import read_pairs
-from segdiff.pipelines.perturbation import METHODS
+from segdiff.pipelines.guards import facts, guard_warnings
+from segdiff.pipelines.paraphrase import MAX_CHANGE, InContext, ParaphrasePipeline
+from segdiff.pipelines.paraphrase_auc import Pair, read_pairs
+from segdiff.pipelines.paraphrase_options import METHODS
 from segdiff.pipelines.sentence_encoders import PACKAGE
+from segdiff.pipelines.tokenization import segment_tokens
 from segdiff.pipelines.trigrams import TrigramModel
 
 DEFAULT = 0.4
 NUM = 5  # candidates, the default
 NOISE = (0.1, 0.2, 0.4, 0.6)
+TRIES = 20  # of a rule that is drawn, to find a rewriting that is not an earlier one
+FURTHER = 10  # times as many pairs are read as are wanted, since some are too long
+KINDS = ("number", "name", "negation")  # of facts
 Rows = list[dict[str, Any]]
 
 
@@ -55,10 +63,46 @@ def swapped(text: str, share: float, rng: random.Random) -> str:
 
 
 def rewritten(text: str, times: float, rng: random.Random) -> str:
-    """Reworded by rule (synonyms, phrases, contractions), as often; unchanged where no rule applies."""
+    """Reworded by rule (synonyms, phrases, contractions), as often; unchanged where no rule applies.
+
+    No rewriting goes back to the source or to an earlier one, as rules that work both ways would.
+    """
+    seen = {normalised(text)}
     for _ in range(round(times)):
-        text = keep_meaning(text, rng) or text
+        tried = (keep_meaning(text, rng) for _ in range(TRIES))
+        found = next((one for one in tried if one is not None and normalised(one) not in seen), None)
+        if found is None:
+            break
+        text = found
+        seen.add(normalised(text))
     return text
+
+
+def written(name: str) -> str:
+    """Who wrote the references of a file of pairs."""
+    return {"roc-llm": "by a machine", "pan": "by people or a machine"}.get(name, "by people")
+
+
+def readable_pairs(pipeline: ParaphrasePipeline, file: Path, count: int) -> list[Pair]:
+    """Held-out pairs whose two texts the encoder can read, at most `count`."""
+    limit = pipeline.encoder.config.max_tokens
+    pairs = read_pairs(file, FURTHER * count)
+    lengths = [max(map(len, segment_tokens(pipeline.tokenizer, pair))) for pair in pairs]
+    return [pair for pair, length in zip(pairs, lengths, strict=True) if length <= limit][:count]
+
+
+def have(text: str) -> set[str]:
+    """The kinds of facts that a text has."""
+    found = facts(text)
+    return {kind for kind, some in zip(KINDS, (found.numbers, found.names, found.negations), strict=True) if some}
+
+
+def lost(kind: str, warned: Sequence[Sequence[str]], has: Sequence[bool]) -> float | None:
+    """The share of rewordings that lost such a fact, of those whose source has one; None where none has."""
+    mistakes = [
+        any(one.startswith(f"{kind} lost") for one in some) for some, had in zip(warned, has, strict=True) if had
+    ]
+    return statistics.mean(mistakes) if mistakes else None
 
 
 class Judge:
@@ -84,6 +128,7 @@ class Judge:
         bleu = [source_bleu(source, text) for source, text, _ in flat]
         to_reference = [source_bleu(reference, text) for _, text, reference in flat if reference]
         warned = [guard_warnings(source, text) for source, text, _ in flat]
+        has = {source: have(source) for source, _, _ in flat}
         return {
             "row": name,
             "texts": len(flat),
@@ -92,19 +137,18 @@ class Judge:
             "ibleu": 0.8 * statistics.mean(to_reference) - 0.2 * statistics.mean(bleu) if to_reference else None,
             "log_probability": statistics.mean(self.fluency.log_probability(text) for _, text, _ in flat),
             "copies": statistics.mean(normalised(source) == normalised(text) for source, text, _ in flat),
-            **{
-                f"{kind} lost": statistics.mean(any(w.startswith(f"{kind} lost") for w in some) for some in warned)
-                for kind in ("number", "name", "negation")
-            },
+            **{f"{kind} lost": lost(kind, warned, [kind in has[source] for source, _, _ in flat]) for kind in KINDS},
+            **{f"with {kind}": sum(kind in some for some in has.values()) for kind in KINDS},
             "any warning": statistics.mean(bool(some) for some in warned),
         }
 
 
-def noise_rows(judge: Judge, sources: Sequence[str], references: Sequence[str]) -> Rows:
-    """Copy, human, and noise that knows nothing of meaning, and rules that do."""
+def noise_rows(judge: Judge, sources: Sequence[str], references: Sequence[str], by: str = "by people") -> Rows:
+    """Copy, references and who wrote them, noise that knows nothing of meaning, and rules that do."""
     rows = [judge.row("copy", [[source] for source in sources], sources, references)]
     if any(references):
-        rows.append(judge.row("reference paraphrase", [[text] for text in references], sources, references))
+        texts = [[text] for text in references]
+        rows.append(judge.row(f"references, written {by}", texts, sources, [""] * len(sources)))
     kinds: dict[str, tuple[Callable[[str, float, random.Random], str], Sequence[float]]] = {
         "word dropout": (dropped, NOISE),
         "word order": (swapped, NOISE),
@@ -159,7 +203,31 @@ def frontier(
                 every = [[one.text for one in some] for some in strict]
                 rows.append(judge.row(f"{method} {strength:g}, all {num}, strict", every, sources, references))
                 kept[method] = found
+                bare = pipeline(jobs, num, strength, method, warning_weight=0)
+                for name, count in (("", 1), (f", all {num}", num)):
+                    every = [[one.text for one in some[:count]] for some in bare]
+                    rows.append(judge.row(f"{method} {strength:g}{name}, without guards", every, sources, references))
     return rows, kept
+
+
+def change_rows(
+    pipeline: ParaphrasePipeline, jobs: Sequence[InContext], method: str, strengths: Sequence[float], num: int
+) -> Rows:
+    """By strength: the share of words that should change, that of the best and of all candidates, and how many came."""
+    rows: Rows = []
+    for strength in strengths:
+        found = pipeline(jobs, num, strength, method)
+        best, every = ([one.edit_distance for some in found for one in some[:count]] for count in (1, num))
+        rows.append(
+            {
+                "method": f"{method} {strength:g}",
+                "wanted edit distance": strength * MAX_CHANGE,
+                "of the best": statistics.mean(best) if best else None,
+                "of all": statistics.mean(every) if every else None,
+                f"candidates of {num}": len(every) / len(jobs),
+            }
+        )
+    return rows
 
 
 def speed(pipeline: ParaphrasePipeline, jobs: Sequence[InContext], repetitions: int, method: str) -> Rows:
@@ -190,7 +258,12 @@ def plot(rows: Rows, file: Path) -> None:
     figure, axes = pyplot.subplots(figsize=(7, 5))
     kinds: dict[str, list[tuple[float, float]]] = {}
     for row in rows:
-        if "similarity" in row and ", all" not in row["row"] and not (row["copies"] and row["row"] != "copy"):
+        if (
+            "similarity" in row
+            and ", all" not in row["row"]
+            and "guards" not in row["row"]
+            and not (row["copies"] and row["row"] != "copy")
+        ):
             kind = row["row"].removesuffix(", changed only").rstrip("0123456789.").strip()
             kinds.setdefault(kind, []).append((100 - row["source_bleu"], row["similarity"]))
     for kind, points in kinds.items():
@@ -226,6 +299,7 @@ def main(
     num: int = 5,
     methods: str = ",".join(METHODS),
     strengths: Annotated[str, typer.Option(help="0.4, the default, has to be among them.")] = "0.1,0.2,0.4,0.6,0.8,1",
+    pairs: Annotated[str, typer.Option(help="Files of DATA/paraphrase, such as roc-llm,sick,qqp.")] = "roc-llm",
     parts: str = "frontier,speed",
     repetitions: int = 5,
     threads: int = 2,
@@ -248,13 +322,12 @@ def main(
     if "frontier" in parts:
         corpus = read_documents(data / "stories/roc.judge.jsonl.gz")
         marks = Judge(judge, TrigramModel(segment for document in corpus for segment in document.segments))
-        pairs = read_pairs(data / "paraphrase/roc-llm.jsonl.gz", sentences)
-        sets = {
-            "stories": (story_jobs, [""] * len(story_jobs)),
-            "roc-llm": ([InContext(source) for source, _ in pairs], [reference for _, reference in pairs]),
-        }
+        sets = {"stories": (story_jobs, [""] * len(story_jobs))}
+        for name in filter(None, pairs.split(",")):
+            found_pairs = readable_pairs(pipeline, data / f"paraphrase/{name}.jsonl.gz", sentences)
+            sets[name] = ([InContext(source) for source, _ in found_pairs], [reference for _, reference in found_pairs])
         for name, (jobs, references) in sets.items():
-            rows = noise_rows(marks, [job.text for job in jobs], references)
+            rows = noise_rows(marks, [job.text for job in jobs], references, written(name))
             found, kept = frontier(pipeline, marks, jobs, references, methods.split(","), steps, num)
             rows += found
             result[name] = rows
@@ -266,6 +339,12 @@ def main(
                     {"text": job.text, **{method: [vars(one) for one in some[i]] for method, some in kept.items()}}
                     for i, job in enumerate(jobs[:20])
                 ]
+    if "strength" in parts:
+        result["strength"] = [
+            row for method in methods.split(",") for row in change_rows(pipeline, story_jobs, method, steps, num)
+        ]
+        report += ["### strength", table(rounded(result["strength"]))]
+        print(f"\n{report[-2]}\n\n{report[-1]}", flush=True)
     if "speed" in parts:
         result["speed"] = [
             row for method in methods.split(",") for row in speed(pipeline, story_jobs, repetitions, method)

@@ -14,12 +14,11 @@ from torch import Tensor
 
 from .guards import facts, guard_warnings
 from .ladder import loops, words
+from .paraphrase_options import CHANGE_WEIGHT, WARNING_WEIGHT
 from .sentence_encoders import load_sentence_encoder
 
-CHANGE_WEIGHT = 1.0
 FLUENCY_WEIGHT = 0.2
 INVENTION_WEIGHT = 0.1
-WARNING_WEIGHT = 0.1
 
 Embed = Callable[[Sequence[str]], Tensor]
 """N texts -> unit vectors (N, C)."""
@@ -36,7 +35,8 @@ class Candidate:
         edit_distance: words inserted, deleted or replaced, over the words of the longer text, 0 .. 1.
         fluency: log-probability a token above the source's, by the decoder without latents; at most 0.
         score: what candidates are ranked by.
-        warnings: numbers, names, negation and quoted words that it lost or added.
+        warnings: numbers, names, negation and quoted words that it lost or added; or that the model hardly knows the
+            source.
     """
 
     text: str
@@ -95,23 +95,29 @@ def invented(source: str, text: str, is_word: Callable[[str], bool]) -> int:
 
 
 def measure(
-    source: str, texts: Sequence[str], similarity: Sequence[float], fluency: Sequence[float], inventions: Sequence[int]
+    source: str,
+    texts: Sequence[str],
+    similarity: Sequence[float],
+    fluency: Sequence[float],
+    inventions: Sequence[int],
+    warning_weight: float = WARNING_WEIGHT,
 ) -> list[Candidate]:
     """Candidates with the score that does not ask how much has changed:
 
-        similarity + FLUENCY_WEIGHT * fluency - INVENTION_WEIGHT * inventions - WARNING_WEIGHT * warnings
+        similarity + FLUENCY_WEIGHT * fluency - INVENTION_WEIGHT * inventions - warning_weight * warnings
 
     Args:
         source: the sentence that was reworded.
         texts: its distinct rewordings.
         similarity, fluency: of each; see `Candidate`.
         inventions: of each, its words that are `invented`.
+        warning_weight: what a warning costs.
     """
     known = facts(source)
     found = []
     for text, alike, fluent, odd in zip(texts, similarity, fluency, inventions, strict=True):
         warnings = guard_warnings(known, text)
-        score = alike + FLUENCY_WEIGHT * fluent - INVENTION_WEIGHT * odd - WARNING_WEIGHT * len(warnings)
+        score = alike + FLUENCY_WEIGHT * fluent - INVENTION_WEIGHT * odd - warning_weight * len(warnings)
         numbers = {
             "similarity": alike,
             "source_bleu": source_bleu(source, text),

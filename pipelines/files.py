@@ -7,6 +7,17 @@ from pathlib import Path
 from typing import Any
 
 
+def check_folder_of(path: Path) -> None:
+    """Refuse a path that has a file where a folder would have to be.
+
+    Raises:
+        ValueError: there is one.
+    """
+    for folder in path.parents:
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"{folder} is a file, and {path} would need a folder of that name; give another name")
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write JSON whole or not at all."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")

@@ -1,22 +1,27 @@
 """What a rewording must not lose: numbers, names, negation and quoted words, found by rule in English text."""
 
 import re
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 
-from ..encoders.corruption_tables import ALTERNATIVES, IRREGULAR_PASTS, LOWERABLE, NAMES, NUMBERS, TENS, _words
+from ..encoders.corruption_tables import ALTERNATIVES, IRREGULAR_PASTS, LOWERABLE, NAMES, _words
+from .number_words import count_ones, number_values
 
-_WORD_VALUES = {word: str(value) for value, word in enumerate(NUMBERS, start=2)}
-_WORD_VALUES |= {word: str(10 * value) for value, word in enumerate(TENS, start=2)}
-_WORD_VALUES |= {"hundred": "100", "thousand": "1000", "million": "1000000", "dozen": "12", "half": "1/2"}
-_NUMBER = re.compile(rf"\d+(?:[.,:/]\d+)*|\b(?:{'|'.join(_WORD_VALUES)})\b", re.IGNORECASE)
 _NEGATION = re.compile(
-    r"n['’]t\b|\b(?:not|no|never|cannot|nobody|nothing|none|nowhere|neither|nor|without|hardly|barely|unable|refused)\b",
+    r"n['’]t\b|\b(?:not|no|never|cannot|nobody|nothing|none|nowhere|neither|nor|without|hardly|barely|unable|refused"
+    r"|fail(?:s|ed|ing)? to|(?:do|does|did|ca|wo|is|are|was|were|has|have|had|could|would|should|ai)nt)\b",
     re.IGNORECASE,
 )
-_QUOTED = re.compile(r"\"([^\"]+)\"|“([^”]+)”")
-_CAPITALISED = re.compile(r"(?<![\w'’])[A-Z][\w]*(?:['’][A-Z]\w+)?")
-_OPENING = re.compile(r"(?:^|[.!?:;]\s+)[\"“'‘(]*$|\s[\"“]$")
+_ELIDED = r"(?:n|em|til|twas|tis|cause|bout|round|\d\ds?)\b"  # words that begin with an apostrophe
+_QUOTED = re.compile(
+    r"\"([^\"]+)\"|[“„]([^“”]+)[“”]|«([^»]+)»|‹([^›]+)›"
+    rf"|(?<![\w'’])['‘](?!{_ELIDED})(?=\S)((?:[^'’‘\"“”\n]|(?<=\w)['’](?=\w))+)(?<=\S)['’](?!\w)",
+    re.IGNORECASE,
+)
+_UPPER = "".join(letter for letter in map(chr, range(0x2000)) if letter.isupper())
+_CAPITALISED = re.compile(rf"(?<!\w)(?<!\w['’])[{_UPPER}]\w*(?:['’][{_UPPER}]\w+)?")
+_OPENING = re.compile(r"(?:^|[.!?:;]\s+)[\"“'‘«(]*$|\s[\"“'‘«]$")
 _VERBS = "|".join(
     ["was", "is", "were", "had", "has", "would", "could", "did", "will", "can", *IRREGULAR_PASTS.values()]
 )
@@ -34,27 +39,27 @@ _COMMON_OPENERS = {word.lower() for word in LOWERABLE} | set(
 
 @dataclass(frozen=True)
 class Facts:
-    """What was found in a text; each is counted, so that one of two lost is seen."""
+    """What was found in a text; each is counted, so that one of two lost is seen. `ones`: the word "one", which is a
+    number or a pronoun."""
 
     numbers: Counter[str]
+    ones: int
     names: Counter[str]
     negations: int
     quotes: Counter[str]
 
 
 def facts(text: str) -> Facts:
-    """Numbers (as digits, "two" is 2), names, how many negations, and what stands in double quotes.
+    """Numbers (as digits, "two" is 2), names, how many negations, and what stands in quotation marks.
 
     A capitalised word is a name inside a sentence; as its first word where it is a known name, or is no common opener
     and a verb follows it. So a plural that opens a sentence ("Dogs barked") counts as a name: rather one warning more.
     """
-    numbers = Counter(_value(match.group()) for match in _NUMBER.finditer(text))
-    quotes = Counter((match[1] or match[2]).strip().lower() for match in _QUOTED.finditer(text))
-    return Facts(numbers, _names(text), len(_NEGATION.findall(text)), quotes)
-
-
-def _value(number: str) -> str:
-    return _WORD_VALUES.get(number.lower(), number.replace(",", ""))
+    text = unicodedata.normalize("NFC", text)
+    quotes = Counter(
+        next(filter(None, match.groups())).strip().rstrip(",.").lower() for match in _QUOTED.finditer(text)
+    )
+    return Facts(number_values(text), count_ones(text), _names(text), len(_NEGATION.findall(text)), quotes)
 
 
 def _names(text: str) -> Counter[str]:
@@ -80,9 +85,12 @@ def guard_warnings(source: str | Facts, candidate: str) -> list[str]:
     """
     before = facts(source) if isinstance(source, str) else source
     after = facts(candidate)
-    words = set(re.findall(r"\w+", candidate))
-    found = [f"number lost: {value}" for value in before.numbers - after.numbers]
-    found += [f"number added: {value}" for value in after.numbers - before.numbers]
+    words = set(re.findall(r"\w+", unicodedata.normalize("NFC", candidate)))
+    lost, added = before.numbers - after.numbers, after.numbers - before.numbers
+    if before.ones != after.ones:  # a 1 that became "one", or the other way round
+        (lost if before.ones < after.ones else added).pop("1", None)
+    found = [f"number lost: {value}" for value in lost]
+    found += [f"number added: {value}" for value in added]
     found += [f"name lost: {name}" for name in before.names if name not in words and name not in after.names]
     found += [f"name added: {name}" for name in after.names if name not in before.names]
     if before.negations != after.negations:

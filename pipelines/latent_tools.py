@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..encoders.latents import rms
 from .latents import RepresentationPipeline, embeddings
+from .paraphrase_options import DIRECTION_STRENGTH
 from .smoothness import interpolate as between
 
 LINES_AHEAD = 1024
@@ -84,7 +85,7 @@ def direction(pipeline: RepresentationPipeline, source: Sequence[str], target: S
 
 
 def apply_direction(
-    pipeline: RepresentationPipeline, texts: Sequence[str], moved_by: Tensor, strength: float = 1.0
+    pipeline: RepresentationPipeline, texts: Sequence[str], moved_by: Tensor, strength: float = DIRECTION_STRENGTH
 ) -> list[str]:
     """N sentences moved along a direction (K, D) and decoded; strength 1 moves by the whole difference of the means.
 

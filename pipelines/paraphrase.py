@@ -6,7 +6,7 @@ that the decoder sees each side.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -16,9 +16,10 @@ from torch import Tensor
 from ..decoders import neighbours
 from ..encoders.segmenters import SentenceSegmenter
 from ..encoders.segmenters.segment import Segment, Segmenter, join
-from .candidates import CHANGE_WEIGHT, Candidate, Embed, distinct, invented, measure, rank, similarity_model
+from .candidates import Candidate, Embed, distinct, edit_distance, invented, measure, normalised, rank, similarity_model
 from .latents import embeddings
-from .perturbation import METHODS, MIXED, Draws, denoised, denoising_level, gaussian, keeping_meaning
+from .paraphrase_options import CHANGE_WEIGHT, MIXED, WARNING_WEIGHT, check_options
+from .perturbation import Draws, denoised, denoising_level, gaussian, keeping_meaning
 from .reconstruct import fitting_pieces
 from .rendering import check_text, encode_texts
 from .splicing import combinations, single_edits
@@ -27,6 +28,8 @@ from .tokenization import detokenize, pad_tokens, segment_tokens
 from .writing import told_levels
 
 MAX_CHANGE = 0.5  # of a sentence's words, at strength 1
+HARDLY_KNOWN = 0.5  # edit distance of a sentence and what its latents give back unmoved
+HARDLY_KNOWN_WARNING = "text hardly known"
 CONTEXT = 4  # neighbours each side that the denoiser sees: the bundled model was trained on five-sentence stories
 
 
@@ -87,6 +90,7 @@ class ParaphrasePipeline(StoryPipeline):
         oversample: int = 4,
         temperature: float = 0.5,
         change_weight: float = CHANGE_WEIGHT,
+        warning_weight: float = WARNING_WEIGHT,
         strict: bool = False,
         similarity: str | Path | Embed | None = None,
         num_inference_steps: int = 10,
@@ -105,7 +109,9 @@ class ParaphrasePipeline(StoryPipeline):
             oversample: candidates written for each that is wanted.
             temperature: of the decoder; 0 = its likeliest text.
             change_weight: how much meeting that share is worth against similarity; see `rank`.
-            strict: leave out candidates that lost or added a number, name, negation or quotation.
+            warning_weight: what each warning of a candidate costs in the ranking.
+            strict: leave out candidates with warnings: those that lost or added a number, name, negation or quotation,
+                and all of a sentence that the model hardly knows, such as one in another language.
             similarity: what ranks: a `sentence-transformers` model (folder or hub name), an embedding function, or the
                 model's own encoder (None).
             num_inference_steps: of "denoise", counted from pure noise.
@@ -118,7 +124,7 @@ class ParaphrasePipeline(StoryPipeline):
         Raises:
             ValueError: an argument is out of range, or a sentence is empty or too long.
         """
-        self._check(num, strength, method, oversample, temperature, change_weight, seed, batch_size)
+        check_options(num, strength, method, oversample, temperature, change_weight, warning_weight, seed, batch_size)
         if isinstance(sentences, str):
             raise ValueError("sentences is one string; give a list of sentences")
         jobs = [InContext(one) if isinstance(one, str) else one for one in sentences]
@@ -144,9 +150,14 @@ class ParaphrasePipeline(StoryPipeline):
                 for i, some in enumerate(written):
                     some.extend(texts[i * pool : (i + 1) * pool])
             every = [distinct(job.text, some) for job, some in zip(batch, written, strict=True)]
-            candidates = self._candidates([job.text for job in batch], every, strength * MAX_CHANGE, 2 * num, embed)
-            for row, known in zip(rows, candidates, strict=True):
-                found[row] = rank(known, strength * MAX_CHANGE, change_weight, strict)[:num]
+            sources, wanted = [job.text for job in batch], strength * MAX_CHANGE
+            plain = self._plain(batch)
+            candidates = self._candidates(sources, every, wanted, 2 * num, embed, warning_weight)
+            for row, back, known in zip(rows, plain, candidates, strict=True):
+                if _hardly_known(jobs[row].text, back):
+                    note = f"{HARDLY_KNOWN_WARNING}: unmoved it comes back as {back!r}"
+                    known = [replace(one, warnings=[*one.warnings, note]) for one in known]
+                found[row] = rank(known, wanted, change_weight, strict)[:num]
         return [found[row] for row in range(len(jobs))]
 
     def document(
@@ -222,7 +233,7 @@ class ParaphrasePipeline(StoryPipeline):
         """Unit vectors (N, C) of N texts, by the model's own encoder."""
         return embeddings(encode_texts(self.encoder, self.tokenizer, texts).float(), self.encoder.meaning)
 
-    def fluency(self, texts: Sequence[str], batch_size: int = 256) -> Tensor:
+    def fluency(self, texts: Sequence[str], batch_size: int = 64) -> Tensor:
         """Log-probability a token (N,) of N texts by the decoder alone: it is told that it knows no latent."""
         rows = segment_tokens(self.tokenizer, texts)
         order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
@@ -276,6 +287,15 @@ class ParaphrasePipeline(StoryPipeline):
             levels = told_levels(self.decoder, told, self.config.decoder_level).squeeze(1)
         return latents, levels, (around, seen), draws
 
+    def _plain(self, batch: Sequence[InContext]) -> list[str]:
+        """What the latents of J sentences give back where they are not moved."""
+        grid, mask, place, _, _ = self._grid(batch)
+        rows = torch.arange(len(batch), device=grid.device)
+        around, seen = (part[rows, place] for part in neighbours(grid, mask, self.decoder.config.context_window))
+        latents = grid[rows, place]
+        nothing = torch.zeros(len(batch), self.decoder.config.max_tokens)
+        return self._decode(latents, torch.zeros_like(latents[..., 0]), (around, seen), nothing, 0.0)
+
     def _grid(self, batch: Sequence[InContext]) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Latents (J, S, K, D) of sentences and their neighbours, mask (J, S), each sentence's place (J,), and the
         segments of the window before and after each (J, S)."""
@@ -301,12 +321,18 @@ class ParaphrasePipeline(StoryPipeline):
         return [text if end else "" for text, end in zip(detokenize(self.tokenizer, ids), ended, strict=True)]
 
     def _candidates(
-        self, sources: list[str], texts: list[list[str]], change: float, count: int, embed: Embed
+        self,
+        sources: list[str],
+        texts: list[list[str]],
+        change: float,
+        count: int,
+        embed: Embed,
+        warning_weight: float,
     ) -> list[list[Candidate]]:
         """What was written of each sentence, its edits one by one, and the best of them together."""
         edits = [single_edits(source, some) for source, some in zip(sources, texts, strict=True)]
         whole = [distinct(source, [*some, *one]) for source, some, one in zip(sources, texts, edits, strict=True)]
-        found = self._measure(sources, whole, embed)
+        found = self._measure(sources, whole, embed, warning_weight)
         together = []
         for source, one, known in zip(sources, edits, found, strict=True):
             order = sorted((candidate for candidate in known if candidate.text in one), key=lambda each: -each.score)
@@ -314,10 +340,12 @@ class ParaphrasePipeline(StoryPipeline):
             texts_of = combinations(source, [one[candidate.text] for candidate in order], wanted, count)
             have = [candidate.text for candidate in known]
             together.append(distinct(source, [*have, *texts_of])[len(have) :])
-        more = self._measure(sources, together, embed)
+        more = self._measure(sources, together, embed, warning_weight)
         return [[*known, *new] for known, new in zip(found, more, strict=True)]
 
-    def _measure(self, sources: list[str], texts: list[list[str]], embed: Embed) -> list[list[Candidate]]:
+    def _measure(
+        self, sources: list[str], texts: list[list[str]], embed: Embed, warning_weight: float
+    ) -> list[list[Candidate]]:
         """Texts that fit the encoder, with their scores."""
         limit = self.encoder.config.max_tokens
         rows = segment_tokens(self.tokenizer, [text for some in texts for text in some])
@@ -331,7 +359,7 @@ class ParaphrasePipeline(StoryPipeline):
             alike = (vectors[part] @ vectors[row]).tolist()
             fluent = (fluencies[part] - fluencies[row]).clamp_max(0).tolist()
             odd = [invented(source, text, is_word) for text in some]
-            measured.append(measure(source, some, alike, fluent, odd))
+            measured.append(measure(source, some, alike, fluent, odd, warning_weight))
         return measured
 
     def _is_word(self, word: str) -> bool:
@@ -339,34 +367,10 @@ class ParaphrasePipeline(StoryPipeline):
         stem = word.replace("’", "'").split("'")[0]
         return any(len(self.tokenizer.tokenize(form)) == 1 for form in (stem, stem.capitalize()))
 
-    @staticmethod
-    def _check(
-        num: int,
-        strength: float,
-        method: str,
-        oversample: int,
-        temperature: float,
-        change_weight: float,
-        seed: int,
-        batch_size: int,
-    ) -> None:
-        for value, name, low, high in [
-            (num, "num", 1, 1000),
-            (oversample, "oversample", 1, 100),
-            (temperature, "temperature", 0, 100),
-            (change_weight, "change_weight", 0, 100),
-            (seed, "seed", 0, 2**62),
-            (batch_size, "batch_size", 1, 100_000),
-            (strength, "strength", 0, 1),
-        ]:
-            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-                raise ValueError(f"{name} is {value}; it must be between {low} and {high}")
-            if name in ("num", "oversample", "seed", "batch_size") and not isinstance(value, int):
-                raise ValueError(f"{name} is {value}; it must be a whole number")
-        if strength == 0:
-            raise ValueError("strength is 0: nothing changes, and copies are dropped; give more, such as 0.4")
-        if method not in METHODS:
-            raise ValueError(f"method is {method!r}; known: {', '.join(METHODS)}")
+
+def _hardly_known(text: str, back: str) -> bool:
+    """Whether a text without words comes back as another, or most words of one that has some are not in their place."""
+    return edit_distance(text, back) > HARDLY_KNOWN if normalised(text) else text.strip() != back.strip()
 
 
 def _seed_of(seed: int, text: str) -> int:

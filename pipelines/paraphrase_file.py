@@ -9,70 +9,29 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
 from .candidates import source_bleu
-from .files import write_json
-from .paraphrase import DocumentParaphrases, ParaphrasePipeline
-from .reconstruct import read_lines
-from .rendering import check_text
+from .files import check_folder_of, write_json
+from .paraphrase import HARDLY_KNOWN_WARNING, DocumentParaphrases, ParaphrasePipeline
+from .paraphrase_input import LINE, Format, Record, read_records
+from .paraphrase_options import check_options
 
 LINES_AHEAD = 32  # lines whose sentences share batches; what an interruption loses at most
-LINE = "line"
-RESERVED = {"candidates", "copies", "copy", LINE}  # what rows of the output have of their own
-
-
-@dataclass(frozen=True)
-class Record:
-    """A line of the input: its number (from 1), its text, and what else it carries, such as a label."""
-
-    line: int
-    text: str
-    carried: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Lines that were read, those that were there from an earlier run, and lines with fewer candidates than wanted."""
+    """Lines that were read, those that an earlier run did, lines of both with fewer candidates than wanted, and lines
+    of this run with text that the model hardly knows."""
 
     lines: int
     resumed: int
     short: int
-
-
-def read_records(stream: IO[bytes], name: str, as_json: bool) -> Iterator[Record]:
-    """Records of a text file, one a line, or of JSONL with a "text" and anything else.
-
-    Raises:
-        ValueError: a line is not UTF-8, is no such JSON, or its text is no valid Unicode.
-    """
-    for number, line in enumerate(read_lines(stream, name), start=1):
-        where = f"{name} line {number}"
-        if not line.strip():
-            yield Record(number, "")
-            continue
-        record = Record(number, line.strip())
-        if as_json:
-            try:
-                carried = dict(json.loads(line))
-                record = Record(number, carried.pop("text"), carried)
-                json.dumps(carried, ensure_ascii=False).encode()  # no lone surrogates
-            except (ValueError, TypeError, KeyError, RecursionError) as error:
-                raise ValueError(
-                    f'{where} is not a JSON object with a "text" ({error}); mend it and try again'
-                ) from None
-        if taken := sorted(RESERVED & set(record.carried)):
-            raise ValueError(f'{where} has a field "{taken[0]}", as the output has; give it another name')
-        if not isinstance(record.text, str):
-            raise ValueError(f'{where}: "text" is {record.text!r:.40}; it must be text')
-        if "\0" in record.text:
-            raise ValueError(f"{where} holds NUL bytes: this is a binary file, not text")
-        if record.text.strip():
-            check_text(record.text, f"the text of {where}")
-        yield record
+    unknown: int = 0
 
 
 def paraphrase_records(
@@ -101,6 +60,20 @@ def paraphrase_records(
             raise broken
         if len(chunk) < LINES_AHEAD:
             return
+
+
+def is_short(record: Record, found: int, num: int) -> bool:
+    """Whether a line that is not blank has fewer rewordings than wanted."""
+    return bool(record.text.strip()) and found < num
+
+
+def hardly_known(document: DocumentParaphrases) -> list[int]:
+    """Numbers (from 0) of the segments that the model hardly knows, of those that have candidates."""
+    return [
+        place
+        for place, some in sorted(document.candidates.items())
+        if any(warning.startswith(HARDLY_KNOWN_WARNING) for one in some for warning in one.warnings)
+    ]
 
 
 def document_candidates(document: DocumentParaphrases) -> list[dict[str, Any]]:
@@ -145,24 +118,28 @@ def paraphrase_file(
     augment: bool = False,
     settings: dict[str, Any] | None = None,
     show: Callable[[int], object] = lambda lines: None,
+    form: Format = "auto",
     **options: Any,
 ) -> Summary:
     """Reword a file; goes on where an interrupted run with the same settings stopped.
 
     Args:
         pipeline: of the model.
-        source: UTF-8 text, or JSONL where it ends in .jsonl.
+        source: UTF-8 text or JSONL, gzipped or not; see `read_records`.
         output: JSONL.
         augment: write the lines and their rewordings as rows of their own, see `output_rows`.
         settings: what else decides the output and is compared when a run goes on, such as the model's name, or the
             name of what `options` have as a function.
         show: told the lines of each chunk, and first those that were there.
+        form: of the input; see `read_records`.
         options: of `ParaphrasePipeline.documents`.
 
     Raises:
-        ValueError: `output` exists, is being written, or was begun with other settings or from another file; a line
-            of the input is damaged (what comes before it is kept).
+        ValueError: an option is out of range; `output` exists, is being written, or was begun with other settings or
+            from another file; a line of the input is damaged (what comes before it is kept).
     """
+    check_options(**options)
+    check_folder_of(output)
     if output.exists():
         raise ValueError(f"{output} exists; remove it or give another --output")
     part, beside = (output.with_name(output.name + end) for end in (".part", ".part.json"))
@@ -171,21 +148,22 @@ def paraphrase_file(
     wanted = json.loads(json.dumps({**decisive, **(settings or {}), "augment": augment}, default=str))
     with _sole_writer(part) as stream, source.open("rb") as lines:
         _check_settings(part, beside, wanted)
-        records = read_records(lines, str(source), source.suffix == ".jsonl")
-        resumed, records = _skip_done(stream, part, records)
+        num = options.get("num", 5)
+        resumed, short, records = _skip_done(stream, part, read_records(lines, str(source), form), num)
         show(resumed)
-        num_lines, short = resumed, 0
+        num_lines, unknown = resumed, 0
         for record, document in paraphrase_records(pipeline, records, **options):
             rows = output_rows(record, document, augment)
             stream.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
             stream.flush()
             num_lines += 1
-            short += bool(record.text.strip()) and len(document) < options.get("num", 5)
+            short += is_short(record, len(document), num)
+            unknown += bool(hardly_known(document))
             show(1)
         os.fsync(stream.fileno())
         os.replace(part, output)
         beside.unlink(missing_ok=True)
-    return Summary(num_lines, resumed, short)
+    return Summary(num_lines, resumed, short, unknown)
 
 
 @contextmanager
@@ -221,17 +199,17 @@ def _check_settings(part: Path, beside: Path, wanted: dict[str, Any]) -> None:
         write_json(beside, wanted)
 
 
-def _skip_done(stream: IO[bytes], part: Path, records: Iterator[Record]) -> tuple[int, Iterator[Record]]:
+def _skip_done(stream: IO[bytes], part: Path, records: Iterator[Record], num: int) -> tuple[int, int, Iterator[Record]]:
     """Take the records that the unfinished output has and cut off what is half written: a line without its end, and
     the rows of a line that has not all of them.
 
     Returns:
-        How many records are done, and those that are left.
+        How many records are done, how many of them have fewer than `num` rewordings, and the records that are left.
     """
     stream.seek(0)
     end, start, done = 0, 0, 0  # of the rows read so far; where the last record's rows start; records
     record: Record | None = None
-    missing = 0
+    missing, short = 0, 0
     for raw in iter(stream.readline, b""):
         if not raw.endswith(b"\n"):
             break
@@ -248,18 +226,22 @@ def _skip_done(stream: IO[bytes], part: Path, records: Iterator[Record]) -> tupl
                     f"{part} has another text for line {record.line} of the input: it was made of another file; "
                     "remove it, or give another --output"
                 )
-        missing = row.get("copies", 0) - row.get("copy", 0)
+        missing = row["copies"] - row["copy"]
+        short += not missing and is_short(record, row["copies"], num)
         end += len(raw)
     if record is not None and missing:
         end, done, records = start, done - 1, chain([record], records)
     stream.truncate(end)
     stream.seek(0, os.SEEK_END)
-    return done, records
+    return done, short, records
 
 
 def _row(raw: bytes, part: Path) -> dict[str, Any]:
+    """Line number and text of a row of the output, how many rewordings the line has, and which of them it is, or the
+    last one where it holds all."""
     try:
         row = json.loads(raw)
-        return {"text": row["text"], **{key: int(row[key]) for key in (LINE, "copies", "copy") if key in row}}
+        copies = int(row["copies"]) if "copies" in row else len(row["candidates"])
+        return {"text": row["text"], LINE: int(row[LINE]), "copies": copies, "copy": int(row.get("copy", copies))}
     except (ValueError, KeyError, TypeError, RecursionError):
         raise ValueError(f"{part} is damaged; remove it or give another --output") from None

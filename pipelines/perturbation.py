@@ -13,8 +13,6 @@ from torch import Tensor
 from ..diffusion import SegmentDenoiser, sample
 from ..encoders.latents import add_noise, noise_level
 
-MIXED = ("denoise", "meaning")
-METHODS = ("mixed", *MIXED, "gaussian")
 MAX_SHARE = 0.5  # of the word latents, at strength 1
 DROWNING_NOISE = 1.5  # of their norm
 

@@ -1,5 +1,7 @@
 """`segdiff paraphrase`, `interpolate`, `neighbours` and `direction` as a user meets them."""
 
+import gzip
+import io
 import json
 from pathlib import Path
 
@@ -37,6 +39,13 @@ def test_one_sentence_of_a_text(capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 2 and "no sentence 3" in err
 
 
+def test_text_that_the_model_does_not_know_is_announced(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "paraphrase", "今天天气很好。", "--num", "1", "--oversample", "2", "--json")
+    (candidate,) = json.loads(out)["candidates"]
+    assert code == 0 and "text hardly known" in candidate["warnings"][-1]
+    assert "the model hardly knows this text, and its rewordings mean little: 今天天气很好。" in err
+
+
 def test_fewer_than_wanted_are_announced(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, "paraphrase", "Tom ran.", "--num", "50", "--oversample", "1", "--json")
     assert code == 0 and len(json.loads(out)["candidates"]) < 50 and "of 50: " in err
@@ -55,6 +64,24 @@ def test_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert code == 2 and "exists; remove it" in err
 
 
+def test_a_file_is_never_opened_with_bad_options(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    source = tmp_path / "in.txt"
+    source.write_text("Tom left.\n", encoding="utf-8")
+    files = ("--input", str(source), "--output", str(tmp_path / "out.jsonl"))
+    assert run(capsys, "paraphrase", *files, "--strength", "2")[0] == 2
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_jsonl_on_standard_input(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    line = b'{"text": "Tom wanted to buy a new car.", "label": "a"}\n'
+    options = ("--input", "-", "--num", "1", "--oversample", "2")
+    for packed in (line, gzip.compress(line)):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(packed)))
+        code, out, _ = run(capsys, "paraphrase", *options)
+        (row,) = [json.loads(text) for text in out.splitlines()]
+        assert code == 0 and row["label"] == "a" and row["text"] == "Tom wanted to buy a new car."
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -64,6 +91,9 @@ def test_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         (("hi", "--output", "x"), "need --input FILE"),
         (("--input", "-", "--output", "x"), "--output needs an --input that is a file"),
         (("hi", "--strength", "0"), "strength is 0: nothing changes"),
+        (("hi", "--strength", "1.5"), "strength is 1.5; it must be above 0, up to 1"),
+        (("hi", "--format", "xml"), "'xml'"),
+        (("--input", __file__, "--output", f"{__file__}/x.jsonl"), "test_cli_paraphrase.py is a file, and"),
         (("hi", "--method", "magic"), "method is 'magic'; known: "),
         (("  ",), "the text is empty"),
         (("hi\ud800",), "lone surrogate"),
@@ -84,7 +114,10 @@ def test_latent_tools(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Non
     code, out, err = run(capsys, "neighbours", "Tom was very sad.", "--corpus", str(right), "--num", "1", "--json")
     assert code == 0 and json.loads(out)["text"] == "Tom was sad." and "1 lines are too long" in err
     sides = ("--from", str(left), "--to", str(right))
-    code, out, _ = run(capsys, "direction", *sides, "--apply", "He was happy.", "--strength", "0")
-    assert code == 0 and out.strip()
+    code, out, err = run(capsys, "direction", *sides, "--apply", "He was happy.", "--strength", "0")
+    assert code == 0 and out.strip() and "nothing changed at strength 0" in err
+    far = ("--strength", "20", "--json")
+    code, out, err = run(capsys, "direction", *sides, "--apply", "He was happy.", *far)
+    assert code == 0 and json.loads(out)["moved"] != "He was happy." and "nothing changed" not in err
     code, _, err = run(capsys, "direction", "--from", "/no/such", "--to", str(right), "--apply", "x")
     assert code == 2 and "no file '/no/such'" in err

@@ -2,10 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from ..pipelines.files import check_folder_of
+from ..pipelines.paraphrase_options import DIRECTION_STRENGTH, check_options
 from .shared import (
     Device,
     Json,
@@ -23,6 +25,7 @@ from .shared import (
 if TYPE_CHECKING:
     from ..pipelines.latents import RepresentationPipeline
     from ..pipelines.paraphrase import ParaphrasePipeline
+    from ..pipelines.paraphrase_input import Format
 
 Text = Annotated[str, typer.Argument(help="A sentence.")]
 
@@ -33,10 +36,11 @@ def paraphrase(
     num: Annotated[int, typer.Option(min=1, max=1000, help="Candidates wanted.")] = 5,
     method: Annotated[str, typer.Option(help="mixed, denoise, meaning or gaussian: what moves them.")] = "mixed",
     sentence: Annotated[
-        list[int] | None, typer.Option(min=1, help="Reword this sentence alone, counted from 1; repeatable.")
+        list[int] | None,
+        typer.Option(min=1, help="Reword this sentence alone, from 1; the whole text is returned with it; repeatable."),
     ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Drop what lost a number, a name, a negation or a quotation.")
+        bool, typer.Option("--strict", help="Drop what has a warning, such as a number, name or negation lost.")
     ] = False,
     similarity: Annotated[
         str | None, typer.Option(help="Rank by this sentence-transformers model (folder or hub name).")
@@ -48,12 +52,19 @@ def paraphrase(
     oversample: Annotated[int, typer.Option(min=1, max=100, help="Candidates written for each that is wanted.")] = 4,
     seed: Annotated[int, typer.Option(min=0, max=2**62, help="The same seed gives the same candidates.")] = 0,
     source: Annotated[
-        str | None, typer.Option("--input", help="A file in place of TEXT, a text a line, or JSONL; - is stdin.")
+        str | None,
+        typer.Option(
+            "--input", help="A file in place of TEXT, a text a line, or JSONL, or either gzipped; - is stdin."
+        ),
     ] = None,
     output: Annotated[Path | None, typer.Option(help="JSONL file; an interrupted one goes on.")] = None,
     augment: Annotated[
         bool, typer.Option("--augment", help="Output a row for each line and each rewording, labels carried along.")
     ] = False,
+    form: Annotated[
+        Literal["auto", "text", "jsonl"],
+        typer.Option("--format", help="Of --input: text a line, or JSONL; auto tells by its name or first line."),
+    ] = "auto",
     batch_size: Annotated[int, typer.Option(min=1, max=100_000, help="Candidates decoded at once.")] = 512,
     as_json: Json = False,
     model: Model = "stories-tiny",
@@ -68,8 +79,10 @@ def paraphrase(
         raise ValueError("--output and --augment need --input FILE")
     if output is not None and source == "-":
         raise ValueError("--output needs an --input that is a file, to go on after an interruption; or redirect stdout")
-    if output is not None and output.exists():
-        raise ValueError(f"{output} exists; remove it or give another --output")
+    if output is not None:
+        if output.exists():
+            raise ValueError(f"{output} exists; remove it or give another --output")
+        check_folder_of(output)
     options: dict[str, Any] = {
         "num": num,
         "strength": strength,
@@ -81,6 +94,7 @@ def paraphrase(
         "which": None if sentence is None else [number - 1 for number in sentence],
         **({} if change_weight is None else {"change_weight": change_weight}),
     }
+    check_options(batch_size=batch_size, **options)
     pipeline = _load(model, device, similarity)
     if similarity is not None:
         from ..pipelines.candidates import similarity_model
@@ -90,7 +104,7 @@ def paraphrase(
         assert text is not None
         _one(pipeline, text, as_json, batch_size=batch_size, **options)
     elif output is None:
-        _stream(pipeline, source, augment, batch_size=batch_size, **options)
+        _stream(pipeline, source, form, augment, batch_size=batch_size, **options)
     else:
         from tqdm import tqdm
 
@@ -99,9 +113,10 @@ def paraphrase(
         beside = {"model": model, "encoder": pipeline.encoder.fingerprint(), "similarity": similarity}
         with tqdm(unit=" lines", disable=not sys.stderr.isatty()) as bar:
             done = paraphrase_file(
-                pipeline, Path(source), output, augment, beside, bar.update, batch_size=batch_size, **options
+                pipeline, Path(source), output, augment, beside, bar.update, form, batch_size=batch_size, **options
             )
         before = f" ({done.resumed} from before)" if done.resumed else ""
+        _say_unknown(done.unknown)
         say(f"{done.lines} lines{before} are in {output}; {done.short} have fewer than {num} rewordings")
 
 
@@ -114,7 +129,7 @@ def _load(model: str, device: str, similarity: str | None) -> "ParaphrasePipelin
 
 
 def _one(pipeline: "ParaphrasePipeline", text: str, as_json: bool, **options: Any) -> None:
-    from ..pipelines.paraphrase_file import document_candidates
+    from ..pipelines.paraphrase_file import document_candidates, hardly_known
     from ..pipelines.rendering import check_text
 
     check_text(text, "the text")
@@ -124,6 +139,8 @@ def _one(pipeline: "ParaphrasePipeline", text: str, as_json: bool, **options: An
         print_json({"text": text, "candidates": candidates})
     else:
         print_table([{**one, "warnings": "; ".join(one["warnings"])} for one in candidates])
+    for segment in (document.segments[place] for place in hardly_known(document)):
+        say(f"the model hardly knows this text, and its rewordings mean little: {segment.text}")
     wanted = options["num"]
     if len(candidates) < wanted:
         say(
@@ -132,19 +149,27 @@ def _one(pipeline: "ParaphrasePipeline", text: str, as_json: bool, **options: An
         )
 
 
-def _stream(pipeline: "ParaphrasePipeline", source: str, augment: bool, **options: Any) -> None:
-    from ..pipelines.paraphrase_file import output_rows, paraphrase_records, read_records
+def _stream(pipeline: "ParaphrasePipeline", source: str, form: "Format", augment: bool, **options: Any) -> None:
+    from ..pipelines.paraphrase_file import hardly_known, is_short, output_rows, paraphrase_records
+    from ..pipelines.paraphrase_input import read_records
 
-    short = 0
+    short, unknown = 0, 0
     with sys.stdin.buffer if source == "-" else Path(source).open("rb") as stream:
-        records = read_records(stream, source, source.endswith(".jsonl"))
+        records = read_records(stream, source, form)
         for record, document in paraphrase_records(pipeline, records, **options):
             for row in output_rows(record, document, augment):
                 print_json(row)
             sys.stdout.flush()
-            short += bool(record.text.strip()) and len(document) < options["num"]
+            short += is_short(record, len(document), options["num"])
+            unknown += bool(hardly_known(document))
     if short:
         say(f"{short} lines have fewer than {options['num']} rewordings")
+    _say_unknown(unknown)
+
+
+def _say_unknown(lines: int) -> None:
+    if lines:
+        say(f"{lines} lines of this run have text that the model hardly knows; --strict leaves its rewordings out")
 
 
 def interpolate(
@@ -196,7 +221,9 @@ def direction(
     apply: Annotated[list[str], typer.Option(help="Sentence to change; repeatable.")],
     source: Annotated[Path, typer.Option("--from", help="Text file, a sentence a line, such as in the past tense.")],
     target: Annotated[Path, typer.Option("--to", help="Text file of sentences as they are to become.")],
-    strength: Annotated[float, typer.Option(help="1 moves by the difference of the two files' means.")] = 1.0,
+    strength: Annotated[
+        float, typer.Option(help="1 moves by the difference of the two files' means.")
+    ] = DIRECTION_STRENGTH,
     as_json: Json = False,
     model: Model = "stories-tiny",
     device: Device = "auto",
@@ -209,11 +236,14 @@ def direction(
 
     fitting = [_fitting(pipeline, lines) for lines in sides]
     found = difference(pipeline, *([text for _, text in lines] for lines, _ in fitting))
-    for before, after in zip(apply, apply_direction(pipeline, apply, found, strength), strict=True):
+    after_all, plain = apply_direction(pipeline, apply, found, strength), pipeline.decode(pipeline.encode(apply))
+    for before, after in zip(apply, after_all, strict=True):
         if as_json:
             print_json({"text": before, "moved": after})
         else:
             print(after)
+    if after_all == plain:
+        say(f"nothing changed at strength {strength:g}: this is what comes back unmoved; try more --strength")
     if left_out := sum(count for _, count in fitting):
         say(f"{left_out} lines are too long for the model and were left out")
 

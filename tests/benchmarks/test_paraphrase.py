@@ -30,6 +30,27 @@ def test_noise() -> None:
     shuffled = module.swapped(text, 0.4, random.Random(0))
     assert shuffled != text and Counter(shuffled.split()) == Counter(text.split())
     assert module.rewritten("He bought a big car.", 1, random.Random(0)) != "He bought a big car."
+    for seed in range(20):
+        assert module.rewritten("He bought a big car.", 2, random.Random(seed)) != "He bought a big car."
+    assert module.rewritten("Xyzzy.", 4, random.Random(0)) == "Xyzzy."
+    assert module.written("roc-llm") == "by a machine" and module.written("sick") == "by people"
+
+
+def test_past_and_present() -> None:
+    module = load("latent_tools")
+    cases = {
+        "Tom walked home.": "Tom walks home.",
+        "They walked home.": "They walk home.",
+        "I was happy.": "I am happy.",
+        "We had a dog.": "We have a dog.",
+        "She cried.": "She cries.",
+        "He went out.": "He goes out.",
+        "She went home and cried.": None,
+        "The dog is sick.": None,
+    }
+    assert {text: module.in_the_present(text) for text in cases} == cases
+    assert module.shows_the_present("She goes home.") and not module.shows_the_present("She goes and went.")
+    assert not module.shows_the_present("The dog.")
 
 
 def test_the_classifier_learns_and_is_scored_on_the_test() -> None:
@@ -53,8 +74,11 @@ def test_the_rows_of_the_judge() -> None:
     rows = {
         row["row"]: row for row in module.noise_rows(judge, sources, ["Tom spent 20 dollars.", "Anna was serious."])
     }
-    copy, human = rows["copy"], rows["reference paraphrase"]
+    copy, human = rows["copy"], rows["references, written by people"]
     assert copy["similarity"] == pytest.approx(1) and copy["source_bleu"] == pytest.approx(100) and copy["copies"] == 1
-    assert human["similarity"] < 1 and human["copies"] == 0 and human["negation lost"] == 0.5
-    assert human["ibleu"] > copy["ibleu"]
+    assert human["similarity"] < 1 and human["copies"] == 0
+    assert human["negation lost"] == 1 and human["with negation"] == 1 and human["with number"] == 1
+    assert human["name lost"] == 0 and human["with name"] == 2 and human["ibleu"] is None and copy["ibleu"] > -20
+    nothing = judge.row("x", [["It snowed."]], ["It rained."], [""])
+    assert nothing["number lost"] is None and nothing["with number"] == 0
     assert judge.row("nothing", [[], []], sources, ["", ""]) == {"row": "nothing", "texts": 0}

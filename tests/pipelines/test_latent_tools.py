@@ -48,3 +48,15 @@ def test_a_direction_leads_from_one_side_to_the_other(pipeline: RepresentationPi
     assert apply_direction(pipeline, left, found, 5.0) != apply_direction(pipeline, left, found, -5.0)
     with pytest.raises(ValueError, match="at least one sentence on each side"):
         direction(pipeline, left, [])
+
+
+def test_the_default_strength_changes_sentences_of_the_bundled_model() -> None:
+    pipeline = RepresentationPipeline.from_pretrained("stories-tiny")
+    past = ["Tom walked home.", "She liked the dog.", "He went to the store.", "They played a game.", "We were happy."]
+    present = ["Tom walks home.", "She likes the dog.", "He goes to the store.", "They play a game.", "We are happy."]
+    texts = ["Anna wanted a cat.", "He loved his new car.", "The dog was sick.", "My mom made a cake."]
+    plain = pipeline.decode(pipeline.encode(texts))
+    moved = apply_direction(pipeline, texts, direction(pipeline, past, present))
+    changed = sum(after != before for after, before in zip(moved, plain, strict=True))
+    nearer = apply_direction(pipeline, texts, direction(pipeline, past, present), 1.0)
+    assert changed >= 1 and changed >= sum(after != before for after, before in zip(nearer, plain, strict=True))

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from segdiff import ParaphrasePipeline, StoryPipeline
-from segdiff.pipelines.candidates import Candidate, distinct, edit_distance, normalised, rank, source_bleu
+from segdiff.pipelines.candidates import Candidate, distinct, edit_distance, measure, normalised, rank, source_bleu
 from segdiff.pipelines.corpus import read_documents
 from segdiff.pipelines.paraphrase import InContext
-from segdiff.pipelines.perturbation import METHODS
+from segdiff.pipelines.paraphrase_options import METHODS
 
 SENTENCES: list[str | InContext] = [
     "Tom wanted a kite.",
@@ -64,6 +64,27 @@ def test_strict_leaves_no_warnings(pipeline: ParaphrasePipeline) -> None:
     assert not any(one.warnings for some in strict for one in some)
 
 
+def test_a_text_that_the_model_does_not_know_has_a_warning(pipeline: ParaphrasePipeline) -> None:
+    known, foreign, emoji = paraphrase(pipeline, [SENTENCES[0], "今天天气很好。", "😀😀🎉"])
+    assert not any("hardly known" in warning for one in known for warning in one.warnings)
+    assert foreign and emoji
+    assert all("text hardly known: unmoved it comes back as" in one.warnings[-1] for one in [*foreign, *emoji])
+    assert paraphrase(pipeline, ["今天天气很好。"], strict=True) == [[]]
+
+
+def test_fluency_does_not_depend_on_the_batch(pipeline: ParaphrasePipeline) -> None:
+    texts = [*map(str, SENTENCES), "So it goes.", "He had a very long day at the old house by the sea."]
+    with torch.no_grad():
+        assert torch.allclose(pipeline.fluency(texts, 2), pipeline.fluency(texts, 256), atol=1e-5)
+
+
+def test_what_a_warning_costs() -> None:
+    texts = ["He had dogs.", "He had two cats."]
+    (lost, kept), (free, _) = (measure("He had two dogs.", texts, [0.9] * 2, [0] * 2, [0] * 2, w) for w in (0.1, 0))
+    assert lost.warnings and not kept.warnings
+    assert lost.score == pytest.approx(kept.score - 0.1) and free.score == kept.score
+
+
 def test_another_model_ranks(pipeline: ParaphrasePipeline) -> None:
     def embed(texts: list[str]) -> torch.Tensor:
         return torch.nn.functional.normalize(torch.tensor([[1.0, float(len(text))] for text in texts]), dim=1)
@@ -113,7 +134,7 @@ def test_a_sentence_that_is_too_long_is_cut_in_documents_only(pipeline: Paraphra
     ("options", "message"),
     [
         ({"strength": 0}, "strength is 0: nothing changes"),
-        ({"strength": 1.5}, "strength is 1.5"),
+        ({"strength": 1.5}, "strength is 1.5; it must be above 0, up to 1"),
         ({"num": 0}, "num is 0"),
         ({"method": "magic"}, "method is 'magic'; known: "),
         ({"temperature": -1}, "temperature is -1"),
@@ -162,13 +183,26 @@ def test_rank_prefers_the_wanted_change() -> None:
     assert [one.text for one in rank([near, far], 0.5, strict=True)] == ["a"]
 
 
-def test_more_strength_more_change(pipeline: ParaphrasePipeline, data_dir: Path) -> None:
-    stories = islice(read_documents(data_dir / "stories/roc.test.jsonl.gz"), 8)
+@pytest.mark.parametrize(
+    ("method", "strengths"),
+    [
+        ("mixed", (0.1, 0.4, 1.0)),
+        ("denoise", (0.1, 0.4, 1.0)),
+        ("meaning", (0.1, 0.4, 1.0)),
+        ("gaussian", (0.4, 0.7, 1.0)),  # below, few candidates differ from their source
+    ],
+)
+def test_more_strength_more_change(
+    pipeline: ParaphrasePipeline, data_dir: Path, method: str, strengths: tuple[float, ...]
+) -> None:
+    stories = islice(read_documents(data_dir / "stories/roc.test.jsonl.gz"), 4)
     sentences = [segment for story in stories for segment in story.segments]
-    means = []
-    for strength in (0.1, 0.4, 1.0):
-        found = pipeline(sentences, num=1, oversample=4, strength=strength)
-        scores = [one.source_bleu for some in found for one in some]
-        assert len(scores) > 0.7 * len(sentences)
-        means.append(sum(scores) / len(scores))
-    assert means[0] > means[1] + 2 and means[1] > means[2] + 5, means
+    bleu, distance = [], []
+    for strength in strengths:
+        found = pipeline(sentences, num=1, oversample=8, strength=strength, method=method)
+        best = [one for some in found for one in some]
+        assert len(best) > (0.3 if method == "gaussian" else 0.7) * len(sentences)
+        bleu.append(sum(one.source_bleu for one in best) / len(best))
+        distance.append(sum(one.edit_distance for one in best) / len(best))
+    assert bleu[0] > bleu[1] + 2 and bleu[1] > bleu[2] + 5, bleu
+    assert distance[0] < distance[1] < distance[2], distance

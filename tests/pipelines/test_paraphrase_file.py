@@ -1,5 +1,7 @@
 """Files line by line: order, labels, resuming, damage. A stand-in, fast and predictable, rewords."""
 
+import gzip
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from segdiff.pipelines import paraphrase_file as module
 from segdiff.pipelines.candidates import Candidate
 from segdiff.pipelines.paraphrase import DocumentParaphrases
 from segdiff.pipelines.paraphrase_file import Summary, paraphrase_file
+from segdiff.pipelines.paraphrase_input import Record, read_records
 
 
 class Numbering:
@@ -165,11 +168,65 @@ def test_a_damaged_line_stops_with_its_number_and_what_is_done_is_kept(
     assert [row["text"] for row in rows(output)] == ["One.", "Two.", "Three.", "Four."]
 
 
-def test_lines_with_too_few_rewordings_are_counted(tmp_path: Path) -> None:
-    class Poor(Numbering):
-        def document(self, text: str, num: int) -> DocumentParaphrases:
-            return super().document(text, 1)
+class Poor(Numbering):
+    """Finds one rewording of a text, or none of a text with "none" in it."""
 
+    def document(self, text: str, num: int) -> DocumentParaphrases:
+        return super().document(text, 0 if "none" in text else 1)
+
+
+@pytest.mark.usefixtures("few_ahead")
+@pytest.mark.parametrize("augment", [False, True])
+def test_lines_with_too_few_rewordings_are_counted(tmp_path: Path, augment: bool) -> None:
+    source, output = tmp_path / "in.txt", tmp_path / "out.jsonl"
+    source.write_text("One.\nTwo none.\n\nFour.\nFive.\n", encoding="utf-8")
+    assert run(source, tmp_path / "whole.jsonl", Poor(), augment=augment).short == 4
+    with pytest.raises(KeyboardInterrupt):
+        run(source, output, Poor(stop_at="Four"), augment=augment)
+    done = run(source, output, Poor(), augment=augment)  # those of the interrupted run as well
+    assert done.short == 4 and done.resumed == 2
+    assert run(source, tmp_path / "enough.jsonl", Poor(), augment=augment, num=1).short == 1
+
+
+LABELLED = b'\n{"text": "Tom left.", "label": 1}\n{"text": "It rained.", "label": 0}\n'
+
+
+@pytest.mark.parametrize("name", ["in.jsonl", "in.ndjson", "in.json", "in.jsonl.gz", "in.txt", "in", "-"])
+def test_jsonl_is_known_by_its_name_or_its_first_line(name: str) -> None:
+    stream = io.BytesIO(gzip.compress(LABELLED) if name.endswith(".gz") else LABELLED)
+    assert list(read_records(stream, name)) == [
+        Record(1, ""),
+        Record(2, "Tom left.", {"label": 1}),
+        Record(3, "It rained.", {"label": 0}),
+    ]
+
+
+def test_text_is_not_taken_for_jsonl() -> None:
+    text = b'"Tom left."\n{"text": "Braces."}\n'
+    for name in ("in.txt", "-", "in.txt.gz"):
+        stream = io.BytesIO(gzip.compress(text) if name.endswith(".gz") else text)
+        assert [record.text for record in read_records(stream, name)] == ['"Tom left."', '{"text": "Braces."}']
+    as_text = list(read_records(io.BytesIO(LABELLED), "in.jsonl", "text"))
+    assert as_text[1] == Record(2, '{"text": "Tom left.", "label": 1}')
+    with pytest.raises(ValueError, match="standard input line 1 is not a JSON object"):
+        list(read_records(io.BytesIO(b"Tom left.\n"), "-", "jsonl"))
+    with pytest.raises(ValueError, match=r"line 1 is not a JSON object .* or give --format text"):
+        list(read_records(io.BytesIO(b'{"sentence": "Tom left."}\n'), "in.txt"))
+
+
+def test_a_damaged_gzip_file_is_one_error() -> None:
+    whole = gzip.compress(b"Tom left. It rained.\n" * 50)
+    for damaged in (whole[:-9], whole[:-8] + b"\0\0\0\0" + whole[-4:]):
+        with pytest.raises(ValueError, match=r"in\.txt\.gz is gzipped and damaged or cut short"):
+            list(read_records(io.BytesIO(damaged), "in.txt.gz"))
+
+
+def test_mistakes_leave_nothing_behind(tmp_path: Path) -> None:
     source = tmp_path / "in.txt"
-    source.write_text("One.\nTwo.\n\n", encoding="utf-8")
-    assert run(source, tmp_path / "out.jsonl", Poor()).short == 2
+    source.write_text("One.\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"strength is 7; it must be above 0, up to 1"):
+        run(source, tmp_path / "out.jsonl", strength=7)
+    for output in (source / "x.jsonl", source / "deeper" / "x.jsonl"):
+        with pytest.raises(ValueError, match=r"in\.txt is a file, and .* would need a folder of that name"):
+            run(source, output)
+    assert list(tmp_path.iterdir()) == [source]
