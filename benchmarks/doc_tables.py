@@ -100,7 +100,7 @@ def counterfactual(folder: Path) -> list[str]:
 
 
 def speed(name: str) -> Callable[[Path], list[str]]:
-    """What `benchmarks/generation.py` wrote, with its quartiles beside the medians."""
+    """What `benchmarks/generation.py` or `training.py` wrote, with its quartiles beside the medians."""
 
     def rendered(folder: Path) -> list[str]:
         numbers = read(folder, name)
@@ -110,9 +110,9 @@ def speed(name: str) -> Callable[[Path], list[str]]:
             for column, value in row.items():
                 quartiles = row.get(f"{column}, quartiles")
                 if not column.endswith(", quartiles"):
-                    line[column] = cell(value) + (f" ({quartiles})" if quartiles else "")
+                    line[column] = f"{cell(value)} ({quartiles})" if quartiles else value
             rows.append(line)
-        return _block([numbers], table(rows), numbers["note"])
+        return _block([numbers], table(rows), numbers.get("note"))
 
     return rendered
 
@@ -126,6 +126,7 @@ TABLES: dict[str, Callable[[Path], list[str]]] = {
     "counterfactual": counterfactual,
     "generation": speed("generation"),
     "generation-short": speed("generation-short"),
+    "training": speed("training"),
 }
 
 

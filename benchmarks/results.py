@@ -6,9 +6,10 @@
 
 The names of --add: `stories`, `where-lost`, `sweep` and `drawing-...` (report.json of `segdiff evaluate stories`),
 `choice-middle`, `-left`, `-cloze` and `-counterfactual` (--out of `segdiff evaluate choice`), `generation` and
-`generation-short` (--out of `benchmarks/generation.py`; the first draws docs/generation.png again, too). What people or
-models wrote is left out. The command that is shown beside a table is that of --command, else the file's own, else that
-of the numbers which it replaces: with new weights the same commands need not be told again.
+`generation-short` (--out of `benchmarks/generation.py`; the first draws docs/generation.png again, too), and `training`
+(--out of `benchmarks/training.py`). Texts are left out. The command that is shown beside a table is
+that of --command, else the file's own, else that of the numbers which it replaces: with new weights the same commands
+need not be told again.
 """
 
 import argparse
@@ -41,7 +42,8 @@ def kept(name: str, numbers: dict[str, Any]) -> dict[str, Any]:
             return {key: numbers[key] for key in REPORT_KEYS[kind]}
         ladder = {key: value for key, value in (numbers["ladder"] or {}).items() if key != "examples"}
         return {**numbers, "examples": [], "ladder": ladder}
-    wanted = {"choice": {"table", "settings"}, "generation": {"rows", "note"}}.get(name.partition("-")[0])
+    of_kind = {"choice": {"table", "settings"}, "generation": {"rows", "note"}, "training": {"rows", "data"}}
+    wanted = of_kind.get(name.partition("-")[0])
     if wanted is None:
         raise ValueError(f"--add {name}: unknown name; see the head of this script")
     if not wanted <= set(numbers):

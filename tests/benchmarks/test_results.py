@@ -88,6 +88,30 @@ def test_numbers_of_speed_bring_their_plot(docs: Path) -> None:
     assert run(docs, "--check") == 0
 
 
+def test_a_new_table_needs_its_numbers_and_its_markers_alone(docs: Path, tmp_path: Path) -> None:
+    peak = {"what": "matrix peak", "GFLOP/s": 190.5}
+    diffusion = {"what": "diffusion", "segments/s": 2512.25, "segments/s, quartiles": "2400 to 2600", "parameters": 5}
+    file = tmp_path / "training.json"
+    numbers = {"command": "python benchmarks/training.py --threads 2", "data": {}, "rows": [peak, diffusion]}
+    file.write_text(json.dumps(numbers), encoding="utf-8")
+    with (docs / "experiments.md").open("a", encoding="utf-8") as document:
+        document.write("\n<!-- table: training -->\n<!-- /table -->\n")
+    assert run(docs, "--add", f"training={file}") == 0
+    end = (docs / "experiments.md").read_text(encoding="utf-8").partition("<!-- table: training -->")[2]
+    assert end.splitlines() == [
+        "",
+        "",
+        "    python benchmarks/training.py --threads 2",
+        "",
+        "| what | GFLOP/s | segments/s | parameters |",
+        "|---|---:|---|---:|",
+        "| matrix peak | 190.5 | – | – |",
+        "| diffusion | – | 2512.2 (2400 to 2600) | 5 |",
+        "",
+        "<!-- /table -->",
+    ]
+
+
 def test_wrong_numbers_are_refused(docs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "numbers.json"
     file.write_text('{"rows": []}', encoding="utf-8")
