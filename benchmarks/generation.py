@@ -1,17 +1,18 @@
-"""What writing costs against the length of the text: ours, autoregressive with a key-value cache, masked diffusion.
+"""What writing costs against the length of the text: ours, autoregressive with a key-value cache, masked, passage.
 
     python benchmarks/generation.py --threads 2 --out generation.json --plot generation.png
 
-All have the same number of parameters; the baselines' weights are random. Lengths are forced: every text has exactly so
-many tokens. Ours writes it in segments of unlike length, decoded together until the longest ends (real decoding leaves
-those that have ended: it is cheaper), and with guidance, which doubles the denoiser's batch. Rounds are interleaved;
-ratios are of the runs of one round.
+All have the same number of parameters, but that of the passage model grows with its latents; the baselines' weights are
+random. Lengths are forced: every text has exactly so many tokens. Ours writes it in segments of unlike length, decoded
+together until the longest ends (real decoding leaves those that have ended: it is cheaper), and with guidance, which
+doubles the denoiser's batch. The passage model has as many latents, of one segment, which it decodes token by token.
+Rounds are interleaved; ratios are of the runs of one round.
 """
 
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from random import Random
 from typing import Annotated, Any
@@ -24,10 +25,10 @@ from measure import Row, cell, flops, interleaved, peak_of, quartiles, shown, sp
 from torch import Tensor
 
 from segdiff import StoryPipeline
-from segdiff.decoders import with_neighbours
-from segdiff.diffusion import sample
+from segdiff.decoders import SegmentDecoder, with_neighbours
+from segdiff.diffusion import SegmentDenoiser, sample
 
-OURS, AR, COMPILED, MASKED = "ours", "autoregressive", "autoregressive, compiled", "masked"
+OURS, AR, COMPILED, MASKED, PASSAGE = "ours", "autoregressive", "autoregressive, compiled", "masked", "passage"
 TITLE_TOKENS, RENDERED_AT_ONCE = 6, 512
 SHAPE = transformer.WIDTH, transformer.NUM_LAYERS
 
@@ -41,33 +42,68 @@ def segment_lengths(num_tokens: int, seed: int = 0) -> list[int]:
     return lengths
 
 
-class Ours:
-    """The latent model of a pipeline: denoise all segments, then decode them together.
+Parts = tuple[SegmentDenoiser, SegmentDecoder, list[int]]
+"""Denoiser and decoder of a text, and the tokens of its segments."""
+
+
+def ours(pipeline: StoryPipeline) -> Callable[[int], Parts]:
+    """Tokens of a text -> the parts as they are, but that no segment ends before its forced length."""
+    never_ends(pipeline.decoder)
+    return lambda num_tokens: (pipeline.denoiser, pipeline.decoder, segment_lengths(num_tokens))
+
+
+def passage(pipeline: StoryPipeline) -> Callable[[int], Parts]:
+    """Tokens of a text -> untrained parts for one segment a text (`baselines/passage.py`), with as many latents."""
+
+    @cache
+    def parts(num_tokens: int) -> Parts:
+        like, own = (_options(part) for part in (pipeline.decoder, pipeline.denoiser))
+        latents = {"num_latents": len(segment_lengths(num_tokens)) * like["num_latents"]}
+        denoiser = SegmentDenoiser(**{**own, **latents, "max_count": 1})
+        decoder = SegmentDecoder(**{**like, **latents, "gist_latents": 0, "max_tokens": num_tokens})
+        never_ends(decoder)
+        return denoiser.eval(), decoder.eval(), [num_tokens]
+
+    return parts
+
+
+def _options(part: SegmentDenoiser | SegmentDecoder) -> dict[str, Any]:
+    """What a part was made with."""
+    return {name: value for name, value in part.config.items() if not name.startswith("_")}
+
+
+def never_ends(decoder: SegmentDecoder) -> None:
+    """Let a decoder write as many tokens as it may."""
+    plain, end = decoder.logits, torch.tensor([decoder.config.eos_token_id])
+    decoder.logits = lambda states: plain(states).index_fill(-1, end, -torch.inf)
+
+
+class LatentDiffusion:
+    """Denoise all segments, then decode them together.
 
     Args:
-        pipeline: its parts are used as they are, but that no segment ends before its forced length.
+        pipeline: its condition encoder, scheduler and decoder level are used.
+        parts: tokens of a text -> denoiser, decoder and tokens of the segments.
         num_steps: of the sampler.
         guidance: classifier-free guidance; 1 = off.
     """
 
-    def __init__(self, pipeline: StoryPipeline, num_steps: int, guidance: float) -> None:
-        self.pipeline, self.num_steps, self.guidance = pipeline, num_steps, guidance
-        decoder = pipeline.decoder
-        plain, end = decoder.logits, torch.tensor([decoder.config.eos_token_id])
-        decoder.logits = lambda states: plain(states).index_fill(-1, end, -torch.inf)
+    def __init__(self, pipeline: StoryPipeline, parts: Callable[[int], Parts], num_steps: int, guidance: float) -> None:
+        self.pipeline, self.parts, self.num_steps, self.guidance = pipeline, parts, num_steps, guidance
 
     @torch.no_grad()
     def __call__(self, num_tokens: int, batch: int) -> str:
         """Write `batch` texts; the denoiser's calls and the decoder's."""
-        parts, lengths = self.pipeline, segment_lengths(num_tokens)
-        shape = (batch, len(lengths), *parts.encoder.latent_mean.shape)
+        pipeline = self.pipeline
+        denoiser, decoder, lengths = self.parts(num_tokens)
+        shape = (batch, len(lengths), decoder.config.num_latents, decoder.config.latent_dim)
         exists = torch.ones(shape[:2], dtype=torch.bool)
         ids = torch.full((batch, TITLE_TOKENS), 10)
-        condition, seen = parts.condition_encoder(ids, torch.ones_like(ids))
-        without, unseen = parts.condition_encoder(ids, torch.zeros_like(ids))
+        condition, seen = pipeline.condition_encoder(ids, torch.ones_like(ids))
+        without, unseen = pipeline.condition_encoder(ids, torch.zeros_like(ids))
         output = sample(
-            parts.denoiser,
-            parts.scheduler,
+            denoiser,
+            pipeline.scheduler,
             self.num_steps,
             torch.randn(shape),
             exists,
@@ -77,8 +113,7 @@ class Ours:
             unseen,
             guidance_scale=self.guidance,
         )
-        level = torch.full(shape[:3], float(parts.config.decoder_level))
-        decoder = parts.decoder
+        level = torch.full(shape[:3], float(pipeline.config.decoder_level))
         grids = with_neighbours(output.latents, exists, level, decoder.config.context_window)
         for start in range(0, len(grids[0]), RENDERED_AT_ONCE):
             memory = decoder.memory(*(grid[start : start + RENDERED_AT_ONCE] for grid in grids))
@@ -222,10 +257,12 @@ def main(
     size = sum(map(transformer.num_parameters, modules))
     vocabulary = Vocabulary.of(pipeline.tokenizer)
     plain = transformer.build(vocabulary.size, size, width, layers).eval()
+    passage_parts = passage(pipeline)
     systems: dict[str, Callable[[int, int], str]] = {
-        OURS: Ours(pipeline, steps, guidance),
+        OURS: LatentDiffusion(pipeline, ours(pipeline), steps, guidance),
         AR: autoregressive(plain, vocabulary),
         MASKED: masked_diffusion(plain, vocabulary, masked_passes),
+        PASSAGE: LatentDiffusion(pipeline, passage_parts, steps, guidance),
     }
     if compiled:
         systems[COMPILED] = autoregressive(torch.compile(plain, dynamic=True), vocabulary)
@@ -239,10 +276,14 @@ def main(
     command += ["--quick"] if quick else sizes_of
     command += ["--width", str(width), "--layers", str(layers)] if (width, layers) != SHAPE else []
     command += ["--compile"] if compiled else []
+    grown = [
+        sum(map(transformer.num_parameters, (*passage_parts(tokens)[:2], pipeline.condition_encoder, pipeline.encoder)))
+        for tokens in sorted({tokens for tokens, _ in sizes})
+    ]
     note = (
-        f"Parameters: {size:,} ours, {transformer.num_parameters(plain):,} the others'. Passes of ours: denoiser + "
-        f"decoder. {steps} steps, guidance {cell(guidance)}; "
-        f"masked: {masked_passes} passes, at most {masked_limit:,} tokens "
+        f"Parameters: {size:,} ours, {transformer.num_parameters(plain):,} the token models', the passage model's by "
+        f"length {', '.join(f'{number:,}' for number in grown)}. Passes of ours and passage: denoiser + decoder. "
+        f"{steps} steps, guidance {cell(guidance)}; masked: {masked_passes} passes, at most {masked_limit:,} tokens "
         "at once."
     )
     print(f"## Writing against length\n\n`{shown(command)}`\n\n{note}\n\n{table(rows)}\n")

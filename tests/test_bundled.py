@@ -1,7 +1,12 @@
 """The model that ships: it loads, writes, keeps what is given and gives sentences back."""
 
+from pathlib import Path
+
 import pytest
 
+from segdiff.pipelines.choice import evaluate_choice, fitting_cases
+from segdiff.pipelines.choice_cases import cases_of_stories
+from segdiff.pipelines.corpus import read_documents
 from segdiff.pipelines.loading import bundled_models, resolve
 from segdiff.pipelines.reconstruct import reconstruct
 from segdiff.pipelines.story import StoryPipeline
@@ -26,8 +31,6 @@ def pipeline() -> StoryPipeline:
 
 
 def test_bundled_model_is_small_and_holds_safetensors_only():
-    from pathlib import Path
-
     assert "stories-tiny" in bundled_models()
     files = [path for path in Path(resolve("stories-tiny")).rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 16e6
@@ -68,3 +71,15 @@ def test_given_sentences_come_back_byte_for_byte(pipeline):
     (story,) = pipeline(segments=given, num_inference_steps=8)
     assert story.segments[0] == given[0] and story.segments[4] == given[4]
     assert all(story.segments)
+
+
+def test_bundled_model_tells_the_true_middle_sentence(pipeline, data_dir):
+    """By the likelihood less the unconditional one; chance is one half."""
+    documents = read_documents(data_dir / "stories" / "roc.test.jsonl.gz")
+    cases, _ = fitting_cases(pipeline, cases_of_stories(documents, "middle", seed=0, most=40))
+    assert len(cases) >= 30
+    result, _ = evaluate_choice(pipeline, cases, samples=8, seed=0)
+    accuracy = {row["row"]: row["accuracy"] for row in result["table"]}
+    assert accuracy["chance"] == 0.5
+    assert accuracy["likelihood, less unconditional"] > 0.6
+    assert accuracy["gist likelihood, less unconditional"] > 0.6

@@ -26,12 +26,16 @@ def main(
     remask: Annotated[bool, typer.Option("--remask", help="The masked baseline may mask again what it wrote.")] = False,
     order_noise: Annotated[float, typer.Option(min=0, help="Of the masked baseline's order.")] = 1.0,
     batch_size: Annotated[int, typer.Option(min=1, help="Stories at once.")] = 32,
+    again: Annotated[
+        int, typer.Option(min=0, help="Write the first titles so many more times, for diversity per title.")
+    ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Of what is drawn.")] = 0,
 ) -> None:
     """Write the stories; what a baseline cannot do is left out, and said."""
     from baselines.systems import Sampling, load_writer
 
     from segdiff.pipelines.evaluation.texts import TASKS, WrittenStory, given_ends, read_stories, suits, write_texts
+    from segdiff.pipelines.evaluation.writing import AGAIN_CONDITIONS, SEED_STEP
 
     wanted = tasks.split(",")
     if unknown := [task for task in wanted if task not in TASKS]:
@@ -49,20 +53,24 @@ def main(
     written: list[WrittenStory] = []
     for task in wanted:
         suited = [story for story in human if suits(task, story)]
-        for start in range(0, len(suited), batch_size):
-            chosen = suited[start : start + batch_size]
-            templates = []
-            for story in chosen:
-                count = len(story.segments)
-                first, last = given_ends(task, count)
-                holes = [None] * (count - first - last)
-                templates.append([*story.segments[:first], *holes, *story.segments[count - last :]])
-            titles = [story.title if task in ("title", "ending") else None for story in chosen]
-            texts = writer.write(templates, titles, sampling, seed * 1_000_003 + start)
-            written += [
-                WrittenStory(task, story.id, tuple(text.segments), tuple(text.ended), seed)
-                for story, text in zip(chosen, texts, strict=True)
-            ]
+        rounds = [(seed, suited)]
+        if task == "title":  # as many titles as `segdiff evaluate stories` lets a model write again
+            rounds += [(seed + time, suited[:AGAIN_CONDITIONS]) for time in range(1, again + 1)]
+        for own_seed, asked in rounds:
+            for start in range(0, len(asked), batch_size):
+                chosen = asked[start : start + batch_size]
+                templates = []
+                for story in chosen:
+                    count = len(story.segments)
+                    first, last = given_ends(task, count)
+                    holes = [None] * (count - first - last)
+                    templates.append([*story.segments[:first], *holes, *story.segments[count - last :]])
+                titles = [story.title if task in ("title", "ending") else None for story in chosen]
+                texts = writer.write(templates, titles, sampling, own_seed * SEED_STEP + start)
+                written += [
+                    WrittenStory(task, story.id, tuple(text.segments), tuple(text.ended), own_seed)
+                    for story, text in zip(chosen, texts, strict=True)
+                ]
         print(f"{task}: {len(suited)}", flush=True)
     write_texts(out, written, {story.id: story.title for story in human})
 

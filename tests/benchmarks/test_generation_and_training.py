@@ -24,13 +24,14 @@ def test_quick_generation_reports_every_size(tiny_model_dir, tmp_path, capsys):
     result = json.loads(out.read_text())
     rows = result["rows"]
     sizes = [(row["tokens"], row["batch"], row["system"]) for row in rows]
-    systems = ["ours", "autoregressive", "masked"]
+    systems = ["ours", "autoregressive", "masked", "passage"]
     assert sizes == [(tokens, batch, name) for tokens in (20, 40) for batch in (1, 2) for name in systems]
     for row in rows:
         assert row["seconds"] > 0 and row["GFLOP a text"] > 0 and row["tokens/s"] > 0
         passes = [int(number) for number in row["passes"].split(" + ")]
         longest = max(generation.segment_lengths(row["tokens"]))
         expected = {"ours": [3, longest], "autoregressive": [row["tokens"]], "masked": [3]}
+        expected["passage"] = [3, row["tokens"]]
         assert passes == expected[row["system"]]
     assert all(row["times as fast as AR"] == 1 for row in rows if row["system"] == "autoregressive")
     assert png.read_bytes().startswith(b"\x89PNG")
@@ -68,6 +69,19 @@ def test_segments_of_a_text_have_its_tokens():
         lengths = generation.segment_lengths(tokens)
         assert sum(lengths) == tokens and min(lengths) > 0
     assert 11 < 1000 / len(generation.segment_lengths(1000)) < 16
+
+
+def test_a_passage_has_the_latents_of_its_segments(tiny_pipeline):
+    import generation
+
+    own = tiny_pipeline.decoder.config
+    for tokens in (10, 60):
+        denoiser, decoder, lengths = generation.passage(tiny_pipeline)(tokens)
+        latents = len(generation.segment_lengths(tokens)) * own.num_latents
+        assert lengths == [tokens]
+        assert denoiser.config.num_latents == decoder.config.num_latents == latents
+        assert decoder.config.text_config == own.text_config and decoder.config.gist_latents == 0
+        assert len(denoiser.state_dict()) == len(tiny_pipeline.denoiser.state_dict())
 
 
 def test_large_masked_sizes_are_left_out(tiny_model_dir, tmp_path):

@@ -56,6 +56,27 @@ def test_every_task_keeps_what_is_given_and_the_number_of_segments(kind, runs, s
 
 
 @pytest.mark.parametrize("kind", ["ar", "masked"])
+def test_titles_are_written_again_with_other_seeds(kind, runs, stories, tmp_path):
+    from baselines.write import main
+
+    from segdiff.pipelines.evaluation.failures import repeats_of_conditions
+    from segdiff.pipelines.evaluation.texts import read_stories, read_written
+
+    human = read_stories(stories)
+    for temperature, identical in ((1.0, 0), (0.0, 1)):
+        if kind == "masked" and not temperature:
+            continue  # lengths are drawn by the seed, too
+        out = tmp_path / "texts.jsonl"
+        main(runs / kind, stories, out, tasks="title,ending", steps=4, again=2, temperature=temperature)
+        written = read_written(out, human)
+        assert [text.id for text in written if text.task == "title"] == ["s0", "s1", "s2"] * 3
+        assert [text.seed for text in written if text.task == "title"] == [0] * 3 + [1] * 3 + [2] * 3
+        assert len([text for text in written if text.task == "ending"]) == 3
+        found = repeats_of_conditions("title", written, human)
+        assert (found["conditions"], found["texts"], found["identical"]) == (3, 9, identical)
+
+
+@pytest.mark.parametrize("kind", ["ar", "masked"])
 def test_scores_are_read_by_the_choice_evaluation(kind, runs, tmp_path, capsys):
     from baselines.score import main
 
