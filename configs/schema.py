@@ -45,12 +45,13 @@ class LoopConfig(Config):
 
 
 class ContrastiveConfig(Config):
-    weight: float = Field(0.2, ge=0)
+    weight: float = Field(1.0, ge=0)
     pairs: int = Field(24, ge=2)  # triples of anchor, positive and hard negative a step
     temperature: float = Field(0.1, gt=0)
     hard_negatives: bool = True
     # of the pairs, how many are the data's paraphrases, where it has any; rules make the others
-    paraphrase_share: float = Field(0.5, ge=0, le=1)
+    paraphrase_share: float = Field(1.0, ge=0, le=1)
+    length_matched: bool = True  # in-batch negatives are of like length, so that length alone does not tell
     similarity: Literal["slots", "mean", "mixed"] = "mixed"  # slot by slot, of the means over slots, or half of each
 
 

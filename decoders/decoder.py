@@ -9,11 +9,13 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from diffusers.configuration_utils import ConfigMixin, register_to_config
-from diffusers.models.modeling_utils import ModelMixin
+from diffusers.models.modeling_utils import ModelMixin  # a pipeline looks for it in this module
 from torch import Tensor, nn
 from transformers import T5Config
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from transformers.models.t5.modeling_t5 import T5Stack
+
+from ..components import TextComponent
 
 LEVEL_WIDTH = 32
 
@@ -62,7 +64,7 @@ def with_neighbours(
     return own, around, seen, level, around_level
 
 
-class SegmentDecoder(ModelMixin, ConfigMixin):
+class SegmentDecoder(TextComponent, ModelMixin, ConfigMixin):
     """A T5 decoder that cross-attends to its segment's latents (expanded) and its neighbours' (as they are, marked).
 
     Args:
@@ -78,6 +80,8 @@ class SegmentDecoder(ModelMixin, ConfigMixin):
         eos_token_id: token that ends a segment.
         pad_token_id: filler after the end.
     """
+
+    part = "decoder"
 
     @register_to_config
     def __init__(
@@ -257,3 +261,14 @@ class SegmentDecoder(ModelMixin, ConfigMixin):
                 )
                 cache.batch_select_indices(going)
         return tokens
+
+    def decode(self, latents: Tensor) -> list[str]:
+        """Normalised latents (N, K, D) -> N texts, the likeliest, each segment on its own.
+
+        Raises:
+            ValueError: no tokenizer was found beside the decoder, or the latents are of another shape.
+        """
+        from ..pipelines.rendering import decode_latents
+
+        parts = latents.split(512) if len(latents) else ()
+        return [text for part in parts for text in decode_latents(self, self.tokenizer, part)]

@@ -6,15 +6,17 @@ have zero mean and unit variance per slot and channel on the training set. Every
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from diffusers.configuration_utils import ConfigMixin, register_to_config
-from diffusers.models.modeling_utils import ModelMixin
+from diffusers.models.modeling_utils import ModelMixin  # a pipeline looks for it in this module
 from torch import Tensor
 
+from ..components import TextComponent
 from .compressors import AlignedPooling, PerceiverPooling, SentencePooling
 from .gist import GistPooling
 from .text_encoders import KEPT_POSITIONS, build_text_encoder, dropout_options, load_text_encoder
@@ -31,7 +33,7 @@ YOUNGER: dict[str, Any] = {
 }
 
 
-class SegmentEncoder(ModelMixin, ConfigMixin):
+class SegmentEncoder(TextComponent, ModelMixin, ConfigMixin):
     """A `transformers` text encoder, a compressor to K latents and their normalisation.
 
     Args:
@@ -56,6 +58,8 @@ class SegmentEncoder(ModelMixin, ConfigMixin):
             gist latents than K, not fewer topic latents than gist latents, or `max_tokens` beyond the positions of the
             text encoder.
     """
+
+    part = "encoder"
 
     @register_to_config
     def __init__(
@@ -154,9 +158,21 @@ class SegmentEncoder(ModelMixin, ConfigMixin):
             return slice(None)
         return slice(self.config.topic_latents, self.config.gist_latents)
 
-    def encode(self, input_ids: Tensor, mask: Tensor) -> Tensor:
-        """(N, T) token ids and mask -> normalised latents (N, K, D)."""
-        return self.normalize(self(input_ids, mask))
+    def encode(self, input_ids: Tensor | Iterable[str], mask: Tensor | None = None) -> Tensor:
+        """(N, T) token ids and mask, or N texts -> normalised latents (N, K, D).
+
+        Texts need the tokenizer that `from_pretrained` finds beside the encoder, and carry no gradient.
+
+        Raises:
+            ValueError: token ids without a mask, no tokenizer, or a text that is empty, too long or no valid Unicode.
+        """
+        if isinstance(input_ids, Tensor):
+            if mask is None:
+                raise ValueError("mask is missing; token ids need one, (N, T)")
+            return self.normalize(self(input_ids, mask))
+        from ..pipelines.rendering import encode_texts
+
+        return encode_texts(self, self.tokenizer, input_ids)
 
     def normalize(self, raw: Tensor) -> Tensor:
         """Raw -> normalised latents (..., K, D)."""

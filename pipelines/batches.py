@@ -172,8 +172,9 @@ def segment_batch(
     num_pairs: int,
     rng: np.random.Generator,
     paraphrase_share: float = 0.0,
+    length_matched: bool = True,
 ) -> SegmentBatch:
-    """Tensors of document windows and contrastive triples of like length, all different.
+    """Tensors of document windows and contrastive triples, all different.
 
     Args:
         corpus: to draw from.
@@ -181,6 +182,7 @@ def segment_batch(
         num_pairs: P, or the number of different triples where the corpus has fewer; 0 = none.
         rng: decides which triples.
         paraphrase_share: share of the triples that are drawn from the data's paraphrases, where there are any.
+        length_matched: the triples of a batch are of like length.
     """
     rows = [
         corpus.segments[int(segment)]
@@ -196,7 +198,8 @@ def segment_batch(
         made = min(count - given, size - real)
         drawn = [rng.choice(given, real, replace=False), given + rng.choice(count - given, made, replace=False)]
         pool = distinct_triples(corpus, rng.permutation(np.concatenate(drawn)))
-        pool = pool[np.argsort(corpus.anchors.lengths[pool], kind="stable")]
+        if length_matched:
+            pool = pool[np.argsort(corpus.anchors.lengths[pool], kind="stable")]
         start = int(rng.integers(0, max(0, len(pool) - num_pairs) + 1))
         batch.triples, batch.triple_mask, batch.has_negative = triple_rows(corpus, pool[start : start + num_pairs])
     return batch

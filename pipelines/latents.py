@@ -3,6 +3,7 @@
 N segments, K latents per segment, D latent width.
 """
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
@@ -17,9 +18,9 @@ from transformers import PreTrainedTokenizerFast
 
 from ..decoders import SegmentDecoder
 from ..encoders import SegmentEncoder
+from .byte_tokens import ByteCounter
 from .loading import DEFAULT_MODEL, check_match, load_representation
-from .rendering import encode_texts
-from .tokenization import detokenize
+from .rendering import decode_latents, encode_texts
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -30,7 +31,8 @@ BATCHES_AHEAD = 16  # texts are sorted by length inside so many batches
 class RepresentationPipeline:
     """Encoder, decoder and tokenizer of one model.
 
-    An encoder and a decoder alone work on token ids; texts need the tokenizer that both were trained with.
+    Texts need the tokenizer that both were trained with; an encoder or decoder alone has it where it was loaded from
+    the folder of a whole model.
 
     Args:
         encoder, decoder, tokenizer: of one model.
@@ -77,45 +79,56 @@ class RepresentationPipeline:
         """
         if isinstance(texts, str):
             raise ValueError("texts is one string; give a list of segments")
-        total = len(texts) if isinstance(texts, Sequence) else None
-        with tqdm(total=total, unit=" segments", disable=not show_progress) as bar:
-            parts = [torch.empty(0, *self.encoder.latent_mean.shape)]
-            for part in self.encode_batches(texts, batch_size):
-                parts.append(part)
-                bar.update(len(part))
-        return torch.cat(parts)
+        parts = self.encode_batches(texts, batch_size, show_progress)
+        return torch.cat([torch.empty(0, *self.encoder.latent_mean.shape), *parts])
 
-    def encode_batches(self, texts: Iterable[str], batch_size: int = 256) -> Iterator[Tensor]:
+    def encode_batches(
+        self, texts: Iterable[str], batch_size: int = 256, show_progress: bool = False
+    ) -> Iterator[Tensor]:
         """Latents (n, K, D) of n <= 16 * `batch_size` segments at a time, in order; reads no further ahead.
+
+        Args:
+            texts: any number of segments.
+            batch_size: segments at once; those of like length go together.
+            show_progress: a progress bar on stderr.
 
         Raises:
             ValueError: as `encode`, when that segment's turn comes.
+
+        Warns:
+            UserWarning: after the last one, where the tokenizer knows some segments by their bytes alone.
         """
         rest = iter(texts)
-        while chunk := list(islice(rest, BATCHES_AHEAD * batch_size)):
-            yield encode_texts(self.encoder, self.tokenizer, chunk, batch_size).float().cpu()
+        counter = ByteCounter(self.tokenizer)
+        total = len(texts) if isinstance(texts, Sequence) else None
+        with tqdm(total=total, unit=" segments", disable=not show_progress) as bar:
+            while chunk := list(islice(rest, BATCHES_AHEAD * batch_size)):
+                latents = encode_texts(self.encoder, self.tokenizer, chunk, batch_size).float().cpu()
+                counter.count(chunk)
+                bar.update(len(chunk))
+                yield latents
+        if counter.warning is not None:
+            warnings.warn(counter.warning, stacklevel=2)
 
-    @torch.no_grad()
     def decode_batches(
-        self, latents: Iterable[Tensor], batch_size: int = 512, level: float = 0.0
+        self, latents: Iterable[Tensor], batch_size: int = 512, level: float = 0.0, show_progress: bool = False
     ) -> Iterator[list[str]]:
         """Texts of any number of latents (n, K, D), `batch_size` at most at a time; each segment is decoded on its own.
 
         Args:
             latents: normalised.
             level: the noise level that the decoder is told; see `SegmentDecoder.memory`.
+            show_progress: a progress bar on stderr.
 
         Raises:
             ValueError: latents of another shape than the model's.
         """
-        shape = tuple(self.encoder.latent_mean.shape)
-        for part in chain.from_iterable(whole.split(batch_size) for whole in latents):
-            if part.ndim != 3 or tuple(part.shape[1:]) != shape:
-                raise ValueError(
-                    f"latents have the shape {tuple(part.shape)}; this model's are (N, {shape[0]}, {shape[1]})"
-                )
-            memory, mask = self.decoder.memory(part.to(self.encoder.latent_mean), level=level)
-            yield detokenize(self.tokenizer, self.decoder.generate(memory, mask))
+        total = sum(map(len, latents)) if isinstance(latents, Sequence) else None
+        with tqdm(total=total, unit=" segments", disable=not show_progress) as bar:
+            for part in chain.from_iterable(whole.split(batch_size) for whole in latents):
+                texts = decode_latents(self.decoder, self.tokenizer, part, level)
+                bar.update(len(texts))
+                yield texts
 
     def decode(self, latents: Tensor | np.ndarray, batch_size: int = 512, show_progress: bool = False) -> list[str]:
         """(N, K, D) normalised latents -> N texts, the decoder's likeliest.
@@ -123,12 +136,9 @@ class RepresentationPipeline:
         Raises:
             ValueError: latents of another shape than the model's.
         """
-        texts: list[str] = []
-        with tqdm(total=len(latents), unit=" segments", disable=not show_progress) as bar:
-            for part in self.decode_batches([torch.as_tensor(latents)] if len(latents) else [], batch_size):
-                texts.extend(part)
-                bar.update(len(part))
-        return texts
+        whole = [torch.as_tensor(latents)] if len(latents) else []
+        parts = self.decode_batches(whole, batch_size, show_progress=show_progress)
+        return list(chain.from_iterable(parts))
 
     def embed(self, texts: Iterable[str], batch_size: int = 256, show_progress: bool = False) -> np.ndarray:
         """Sentence embeddings (N, C) in single precision and of length one; see `embeddings`.

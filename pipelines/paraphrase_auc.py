@@ -91,17 +91,26 @@ def hard_negative(text: str, kind: str, rng: random.Random) -> str | None:
     return None
 
 
-def paraphrase_auc(codec: Codec, sets: Mapping[str, Sequence[Pair]], seed: int) -> list[dict[str, Any]]:
-    """AUC of `similarity` on normalised latents (`Codec.meaning`): paraphrase pairs against every kind of negative.
+def paraphrase_auc(
+    codec: Codec, sets: Mapping[str, Sequence[Pair]], seed: int, latents: slice | None = None
+) -> list[dict[str, Any]]:
+    """AUC of `similarity` on normalised latents: paraphrase pairs against every kind of negative.
 
     Against random texts it detects latents that do not encode meaning (0.5); against texts of like length, latents
     that encode little but length; against hard negatives, latents that encode the words and not what they say (below
     0.5 where one changed word moves less than a paraphrase does).
 
+    Args:
+        codec: the representation.
+        sets: pairs that mean the same, by name.
+        seed: of negatives and bootstrap.
+        latents: which of the K latents are compared; those that say what a text means (`Codec.meaning`) when None.
+
     Returns:
         A row per set and kind of negative: pairs, AUC (None where fewer than two pairs) and its 95% bootstrap interval
         (None where fewer than ten).
     """
+    compared = codec.meaning if latents is None else latents
     rows = []
     for name, given in sets.items():
         rng = random.Random(seed)
@@ -109,9 +118,9 @@ def paraphrase_auc(codec: Codec, sets: Mapping[str, Sequence[Pair]], seed: int) 
         if len(pairs) < 2:
             rows.append({"pairs_of": name, "negatives": "random", "pairs": len(pairs), "auc": None, "interval": None})
             continue
-        left, right = (meanings(codec, texts) for texts in zip(*pairs, strict=True))
+        left, right = (codec.encode(texts)[:, compared] for texts in zip(*pairs, strict=True))
         positive = paired_similarity(left, right)
-        for kind, (chosen, other) in negatives(codec, pairs, right, rng).items():
+        for kind, (chosen, other) in negatives(codec, pairs, right, rng, compared).items():
             row: dict[str, Any] = {"pairs_of": name, "negatives": kind, "pairs": len(chosen)}
             if len(chosen) < 2:
                 rows.append({**row, "auc": None, "interval": None})
@@ -120,11 +129,6 @@ def paraphrase_auc(codec: Codec, sets: Mapping[str, Sequence[Pair]], seed: int) 
             interval = bootstrap_interval(*scores, seed) if len(chosen) >= MIN_INTERVAL else None
             rows.append({**row, "auc": auc(*scores), "interval": interval})
     return rows
-
-
-def meanings(codec: Codec, texts: Sequence[str]) -> Tensor:
-    """The latents that N texts are compared by, (N, k, D)."""
-    return codec.encode(texts)[:, codec.meaning]
 
 
 def fitting_pairs(codec: Codec, pairs: Sequence[Pair]) -> list[Pair]:
@@ -136,9 +140,12 @@ def fitting_pairs(codec: Codec, pairs: Sequence[Pair]) -> list[Pair]:
 
 
 def negatives(
-    codec: Codec, pairs: Sequence[Pair], right: Tensor, rng: random.Random
+    codec: Codec, pairs: Sequence[Pair], right: Tensor, rng: random.Random, compared: slice
 ) -> dict[str, tuple[list[int], Tensor]]:
-    """For each kind, which pairs have a negative, and its latents (n, K, D); `right` (N, K, D): the second texts."""
+    """For each kind, which pairs have a negative, and its `compared` latents (n, k, D).
+
+    `right` (N, k, D) are those of the second texts.
+    """
     every = list(range(len(pairs)))
     shuffled = rng.sample(every, len(every))
     by_length = sorted(shuffled, key=lambda index: len(pairs[index][1].split()))
@@ -152,7 +159,7 @@ def negatives(
         }
         fits = codec.fits(list(texts.values()))
         texts = {index: text for (index, text), fit in zip(texts.items(), fits, strict=True) if fit}
-        found[kind] = list(texts), meanings(codec, list(texts.values())) if texts else right[:0]
+        found[kind] = list(texts), codec.encode(list(texts.values()))[:, compared] if texts else right[:0]
     return found
 
 

@@ -4,6 +4,7 @@ B lines, S segments of the longest line, K latents per segment, D latent width.
 """
 
 import math
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO
 
@@ -14,6 +15,7 @@ from ..decoders import SegmentDecoder
 from ..encoders import SegmentEncoder
 from ..encoders.latents import add_noise, noise_level
 from ..encoders.segmenters import SentenceSegmenter, split_long
+from .byte_tokens import ByteCounter
 from .rendering import encode_texts, render
 from .tokenization import token_lists
 
@@ -66,6 +68,7 @@ def reconstruct(
     noise: float = 0.0,
     seed: int = 0,
     segmenter: Callable[[str], Sequence[object]] | None = None,
+    warn: Callable[[str], object] = warnings.warn,
 ) -> Iterator[str]:
     """Encode and decode each line as a document of its own.
 
@@ -78,6 +81,7 @@ def reconstruct(
         seed: of the noise; line i (from 0, blank ones counted) draws from a generator with the seed `seed + i`, so
             its noise depends on no other line.
         segmenter: cuts a line into segments; `SentenceSegmenter()` when None. What is too long is cut again.
+        warn: told, after the last line, where the tokenizer knows some segments by their bytes alone.
 
     Yields:
         The reconstruction of each line, in order.
@@ -87,7 +91,7 @@ def reconstruct(
     """
     if not (math.isfinite(noise) and noise >= 0):
         raise ValueError(f"noise is {noise}; it must be a finite number, 0 or more")
-    return _reconstruct(lines, encoder, decoder, tokenizer, noise, seed, segmenter or SentenceSegmenter())
+    return _reconstruct(lines, encoder, decoder, tokenizer, noise, seed, segmenter or SentenceSegmenter(), warn)
 
 
 def _reconstruct(
@@ -98,7 +102,9 @@ def _reconstruct(
     noise: float,
     seed: int,
     segmenter: Callable[[str], Sequence[object]],
+    warn: Callable[[str], object],
 ) -> Iterator[str]:
+    counter = ByteCounter(tokenizer)
     batch: list[tuple[int, list[str]]] = []  # number and segments of each line
     longest = 1
     for number, line in enumerate(lines):
@@ -107,12 +113,15 @@ def _reconstruct(
             for sentence in (segmenter(line) if line.strip() else ())
             for piece in fitting_pieces(str(sentence), tokenizer, encoder.config.max_tokens)
         ]
+        counter.count(segments)
         longest = max(longest, len(segments))
         if batch and longest * (len(batch) + 1) > GRID:
             yield from _batch(batch, encoder, decoder, tokenizer, noise, seed)
             batch, longest = [], max(1, len(segments))
         batch.append((number, segments))
     yield from _batch(batch, encoder, decoder, tokenizer, noise, seed)
+    if counter.warning is not None:
+        warn(counter.warning)
 
 
 @torch.no_grad()

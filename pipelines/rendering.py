@@ -3,7 +3,7 @@
 N segments, B documents, S segments per document, K latents per segment, D latent width.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -32,13 +32,16 @@ def check_text(text: str, what: str) -> None:
 
 @torch.no_grad()
 def encode_texts(
-    encoder: SegmentEncoder, tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], batch_size: int = 256
+    encoder: SegmentEncoder, tokenizer: PreTrainedTokenizerFast, texts: Iterable[str], batch_size: int = 256
 ) -> Tensor:
     """Normalised latents (N, K, D) of N segments; rows of like length run together.
 
     Raises:
         ValueError: a segment has more tokens than the encoder takes, or is empty.
     """
+    if isinstance(texts, str):
+        raise ValueError("texts is one string; give a list of segments")
+    texts = list(texts)
     device, limit = encoder.latent_mean.device, encoder.config.max_tokens
     for text in texts:
         check_text(text, "a segment")
@@ -55,6 +58,22 @@ def encode_texts(
         ids, mask = pad_tokens([rows[index] for index in chosen], 0)
         latents[chosen] = encoder.encode(ids.to(device), mask.to(device)).to(latents)
     return latents
+
+
+@torch.no_grad()
+def decode_latents(
+    decoder: SegmentDecoder, tokenizer: PreTrainedTokenizerFast, latents: Tensor, level: float = 0.0
+) -> list[str]:
+    """Normalised latents (N, K, D) -> N texts, the decoder's likeliest, as one batch; each segment on its own.
+
+    Raises:
+        ValueError: latents of another shape than the model's.
+    """
+    shape = (decoder.config.num_latents, decoder.config.latent_dim)
+    if latents.ndim != 3 or tuple(latents.shape[1:]) != shape:
+        raise ValueError(f"latents have the shape {tuple(latents.shape)}; this model's are (N, {shape[0]}, {shape[1]})")
+    memory, mask = decoder.memory(latents.to(decoder.own_position), level=level)
+    return detokenize(tokenizer, decoder.generate(memory, mask))
 
 
 @torch.no_grad()

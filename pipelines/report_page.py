@@ -68,6 +68,12 @@ that random noise does not find.</p>
 <p>How far a small edit moves the latents; <em>relative</em> is the ratio to the distance of another segment. Edits that
 keep the meaning should stay well below those that change it.</p>
 {{ table(numbers.smoothness.local) }}
+{% if numbers.smoothness.inserted_word %}
+<p>The same for one inserted word, before the first word (position 0), in the middle and before the last (1), where
+another segment is 1: <em>slots</em> compares slot by slot, which counts that later slots are shifted, <em>mean</em> the
+means over the slots.</p>
+{{ table(numbers.smoothness.inserted_word) }}
+{% endif %}
 
 <h2>Distributional smoothness</h2>
 <p>Decodings between two segments. Holes in the space show as decodings that are not well formed (no end, empty, or
@@ -86,6 +92,10 @@ length, or the text itself with one thing changed by rule: there few words diffe
 meaning. Few pairs say little; under ten there is no interval.</p>
 {{ picture("paraphrases", "AUC by set of pairs and kind of negative") }}
 {{ table(paraphrases) }}
+{% if all_latents %}
+<p>The same by all {{ numbers.latents.slots }} latents, those that keep the wording too: all that a denoiser writes.</p>
+{{ table(all_latents) }}
+{% endif %}
 
 <h2>Latents</h2>
 <p>Effective rank {{ numbers.latents.effective_rank | cell }} of {{ numbers.latents.slots * numbers.latents.width }}
@@ -128,22 +138,26 @@ def report_page(numbers: dict[str, Any], images: Mapping[str, bytes], path: bool
     environment.filters |= {"cell": cell, "columns": _columns, "label": _label}
     environment.tests["numeric"] = _numeric
     whole, summary = numbers["reconstruction"], numbers["latents"]["channels"]["summary"]
-    paraphrases = [
-        {
-            **{name: value for name, value in row.items() if name != "interval"},
-            "95% interval": " – ".join(f"{end:.3f}" for end in row["interval"] or []) or None,
-        }
-        for row in numbers["paraphrases"]
-    ]
     return environment.from_string(TEMPLATE).render(
         numbers=numbers,
         images={name: b64encode(image).decode() for name, image in images.items()},
         headlines=headlines(numbers),
         reconstruction=[{"words": "all", **whole["overall"]}, *whole["by_length"]],
-        paraphrases=paraphrases,
+        paraphrases=_with_intervals(numbers["paraphrases"]),
+        all_latents=_with_intervals(numbers["paraphrases_all_latents"]),
         channels=[{"over all channels": name.replace("_", " "), "value": value} for name, value in summary.items()],
         path=path,
     )
+
+
+def _with_intervals(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {
+            **{name: value for name, value in row.items() if name != "interval"},
+            "95% interval": " – ".join(f"{end:.3f}" for end in row["interval"] or []) or None,
+        }
+        for row in rows
+    ]
 
 
 def cell(value: Any) -> str:

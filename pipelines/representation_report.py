@@ -4,6 +4,7 @@ N segments, K latents per segment, D latent width.
 """
 
 import os
+import random
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .calibration import insertion_sensitivity
 from .codec import Codec
 from .corpus import Document
 from .files import replace_folder, write_json
@@ -124,6 +126,8 @@ def representation_report(
         for text, found in zip(texts.measured, decoded.texts, strict=True)
         if text != found
     ]
+    unrelated = random.Random(seed).sample(texts.measured, len(texts.measured))  # neighbours tell one story
+    whole = slice(None)
     numbers = {
         "settings": {
             "segments": len(texts.measured),
@@ -139,10 +143,12 @@ def representation_report(
                 "not_exact": 1 - clean["overall"]["exact"],
             },
             "local": local_smoothness(codec, texts.measured, latents, seed),
+            "inserted_word": insertion_sensitivity(codec, unrelated),
             "distributional": between.rows,
             "interpolations": between.examples[:EXAMPLES],
         },
         "paraphrases": paraphrase_auc(codec, sets, seed),
+        "paraphrases_all_latents": [] if codec.meaning == whole else paraphrase_auc(codec, sets, seed, whole),
         "latents": latent_numbers(statistics),
     }
     others = [text for document in islice(out_of_domain, 10 * num_segments) for text in document.segments]
@@ -213,6 +219,11 @@ def headlines(numbers: dict[str, Any]) -> list[dict[str, Any]]:
         *(
             (f"AUC, {row['pairs_of']}, {row['negatives']}", row["auc"], "higher", f"chance: 0.5 ({row['pairs']} pairs)")
             for row in numbers["paraphrases"]
+            if row["auc"] is not None
+        ),
+        *(
+            (f"AUC of all latents, {row['pairs_of']}, {row['negatives']}", row["auc"], "higher", "chance: 0.5")
+            for row in numbers["paraphrases_all_latents"]
             if row["auc"] is not None
         ),
         ("effective rank", latents["effective_rank"], None, f"channels: {latents['slots'] * latents['width']}"),

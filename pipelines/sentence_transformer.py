@@ -10,6 +10,7 @@ from transformers import PreTrainedTokenizerFast
 
 from ..encoders import SegmentEncoder
 from .latents import embeddings
+from .rendering import check_text
 from .tokenization import pad_tokens, segment_tokens
 
 
@@ -32,7 +33,13 @@ class SegmentModule(InputModule):
         return self.encoder.config.latent_dim * (learned or 1)
 
     def preprocess(self, inputs: Sequence[Any], prompt: str | None = None, **options: Any) -> dict[str, Tensor]:
-        """N texts -> token ids and mask (N, T); a text that is too long is cut off."""
+        """N texts -> token ids and mask (N, T); a text that is too long is cut off.
+
+        Raises:
+            ValueError: a text is empty, or no valid Unicode.
+        """
+        for text in inputs:
+            check_text(text, "a text")
         texts = [(prompt or "") + text for text in inputs]
         limit, end = self.max_seq_length, self.tokenizer.eos_token_id
         rows = [row if len(row) <= limit else [*row[: limit - 1], end] for row in segment_tokens(self.tokenizer, texts)]

@@ -114,7 +114,8 @@ def train_representation(
 
     def batch_at(step: int) -> SegmentBatch:
         rng = np.random.default_rng([config.loop.seed, 1, step, accelerator.process_index])
-        batch = segment_batch(data.train, sampler(step), pairs, rng, config.contrastive.paraphrase_share)
+        share, matched = config.contrastive.paraphrase_share, config.contrastive.length_matched
+        batch = segment_batch(data.train, sampler(step), pairs, rng, share, matched)
         return batch if teacher is None else teacher.add(batch, config.distillation.pairs, rng)
 
     held_out = validation_batches(data.valid, config.data.max_segments, VALIDATION_SEGMENTS)

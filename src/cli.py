@@ -39,7 +39,8 @@ app.add_typer(evaluate, name="evaluate")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit: 0, 2 after an error (one line on stderr), 130 after Ctrl-C.
+    """Run the command line and exit: 0, 2 after an error (one line on stderr), 130 after Ctrl-C, 141 silently where
+    whoever reads the output has closed it (`segdiff segment FILE | head`), as after SIGPIPE.
 
     SEGDIFF_DEBUG=1 shows tracebacks.
     """
@@ -53,6 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.stdout.flush()  # a full disk or a closed pipe shows here, not when Python exits
     except typer.Exit as end:
         code = end.exit_code
+    except BrokenPipeError as error:
+        code = 141
+        traceback.clear_frames(error.__traceback__)
+        _drop_output()
     except (Exception, KeyboardInterrupt) as error:
         code = 130 if isinstance(error, KeyboardInterrupt) else 2
         message = _message(error)
@@ -85,8 +90,6 @@ def _message(error: BaseException) -> str | None:
     if getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in text:
         file = getattr(error, "filename", None)
         return f"the disk is full{f' (writing {file})' if file else ''}; free some space and try again"
-    if isinstance(error, BrokenPipeError):
-        return "whoever read the output has closed it"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":

@@ -14,7 +14,9 @@ import pytest
 from safetensors import safe_open
 
 from segdiff import cli
+from segdiff.encoders.segmenters import make_segmenter
 from segdiff.pipelines import latent_store
+from segdiff.pipelines.encode_corpus import blocks, numbered_segments
 from segdiff.pipelines.runs import locked
 
 CORPUS = "Tom wanted a kite. He had none.\n\n  Anna had a boat.  \n" + "Nobody knew why. " * 12 + "\nLast.\n"
@@ -63,11 +65,63 @@ def test_there_and_back(
     assert texts == [row["text"] for row in rows]
 
 
+WRAPPED = """The dog ran
+away from home. It came
+back.
+
+Anna: Who
+is there?
+Tom: I am. It
+is me.
+"""
+
+
+@pytest.mark.parametrize(
+    ("by", "segments"),
+    [
+        ("line", [(1, "The dog ran"), (2, "away from home. It came"), (3, "back."), (5, "Anna: Who")]),
+        ("sentence", [(1, "The dog ran away from home."), (2, "It came back."), (5, "Anna: Who is there?")]),
+        ("turn", [(5, "Anna: Who is there?"), (7, "Tom: I am. It is me.")]),
+        (
+            "paragraph",
+            [(1, "The dog ran away from home. It came back."), (5, "Anna: Who is there? Tom: I am. It is me.")],
+        ),
+        ("token", [(1, "The dog ran away from home. It came back.")]),
+    ],
+)
+def test_what_is_wrapped_belongs_together(by: str, segments: list[tuple[int, str]]) -> None:
+    found = list(numbered_segments(WRAPPED.splitlines(), make_segmenter(by)))
+    assert set(segments) <= set(found)
+    for first in (2, 3, 6):
+        rest = [segment for segment in found if segment[0] >= first]
+        assert list(numbered_segments(WRAPPED.splitlines(), make_segmenter(by), first)) == rest
+
+
+def test_long_text_without_blank_lines_is_read_in_parts() -> None:
+    lines = ["He ran", "away."] * 20_000
+    found = list(blocks(lines))
+    assert len(found) > 1 and all(block.endswith("away.") for _, block in found)
+    assert [line for _, block in found for line in block.split("\n")] == lines
+    assert [start for start, _ in found[:2]] == [1, 1 + found[0][1].count("\n") + 1]
+    assert max(len(block) for _, block in blocks(["word " * 10] * 20_000)) < 300_000
+
+
+def test_bytes_alone_are_told_once(run: Run, tmp_path: Path, tiny_model_dir: Path) -> None:
+    corpus = tmp_path / "arabic.txt"
+    corpus.write_text("Tom ran.\n" + "مرحبا\n" * 5, encoding="utf-8")
+    told = "segdiff: 5 of 6 segments are mostly bytes to this model's tokenizer; their reconstruction will be damaged\n"
+    options = ("--model", tiny_model_dir)
+    assert run(0, "encode", corpus, "--out", tmp_path / "latents", "--batch-size", 1, *options)[1].count(told) == 1
+    assert run(0, "reconstruct", corpus, *options)[1] == told
+
+
+@pytest.mark.parametrize("by", ["sentence", "line", "turn"])
 @pytest.mark.parametrize("stop", [1, 2, 3])
 def test_an_interrupted_encoding_goes_on(
-    run: Run, corpus: Path, tmp_path: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch, stop: int
+    run: Run, corpus: Path, tmp_path: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch, stop: int, by: str
 ) -> None:
-    options = ("--model", tiny_model_dir, "--by", "sentence", "--shard-segments", 3, "--batch-size", 1)
+    corpus.write_text(CORPUS + "\n" + WRAPPED + "\n" + CORPUS, encoding="utf-8")
+    options = ("--model", tiny_model_dir, "--by", by, "--shard-segments", 3, "--batch-size", 1)
     run(0, "encode", corpus, "--out", tmp_path / "whole", *options)
     written = 0
 
@@ -91,6 +145,8 @@ def test_an_interrupted_encoding_goes_on(
     first, second = (latent_store.LatentIndex.load(folder) for folder in (out, tmp_path / "whole"))
     assert first == second
     assert shards(out).keys() == shards(tmp_path / "whole").keys()
+    rows = [run(0, "decode", folder, "--model", tiny_model_dir, "--json")[0] for folder in (out, tmp_path / "whole")]
+    assert rows[0] == rows[1]
     done = shards(out)
     run(0, "encode", corpus, "--out", out, *options)  # nothing is left to do
     assert shards(out) == done
@@ -138,7 +194,7 @@ def test_mistakes_are_one_line(run: Run, corpus: Path, tmp_path: Path, tiny_mode
         _, err = run(2, "encode", tmp_path / name, "--out", out, *model)
         assert message in err and err.count("\n") == 1
         assert not out.exists()
-    assert "--by is 'word'; known: line, sentence" in run(2, "encode", corpus, "--out", out, "--by", "word", *model)[1]
+    assert "no segmenter 'word'; did you mean" in run(2, "encode", corpus, "--out", out, "--by", "word", *model)[1]
     assert "index.json is missing" in run(2, "decode", tmp_path, *model)[1]
 
     run(0, "encode", corpus, "--out", out, *model)

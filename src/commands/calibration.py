@@ -24,7 +24,8 @@ def noise(
 
     rows = denoising_errors(pipeline, read_documents(data), num_stories=stories, seed=seed, num_inference_steps=steps)
     if not as_json:
-        print_table(rows)
+        names = {"bleu_denoised": "BLEU denoised", "bleu_random": "BLEU, random noise of that error"}
+        print_table([{names.get(name, name): value for name, value in row.items()} for row in rows])
         return
     for row in rows:
         print_json(row)

@@ -8,14 +8,13 @@ import typer
 
 from .shared import Device, Json, Model, load_representation, print_json, say
 
-BY = ("line", "sentence")
 BatchSize = Annotated[int, typer.Option(min=1, max=10_000, help="Segments at once.")]
 
 
 def encode(
-    corpus: Annotated[Path, typer.Argument(help="Text file.")],
+    corpus: Annotated[Path, typer.Argument(help="Text file; blank lines part what belongs together.")],
     out: Annotated[Path, typer.Option(help="Folder of the latents; an interrupted encoding goes on.")],
-    by: Annotated[str, typer.Option(help="What is a segment: a line, or each sentence of it.")] = "line",
+    by: Annotated[str, typer.Option(help="What is a segment: line, sentence, turn, paragraph or token.")] = "line",
     dtype: Annotated[
         Literal["float32", "float16"], typer.Option(help="Numbers on disk; float16 takes half the space.")
     ] = "float32",
@@ -27,18 +26,18 @@ def encode(
     device: Device = "auto",
 ) -> None:
     """Encode a text file to latents on disk."""
-    if by not in BY:
-        raise ValueError(f"--by is {by!r}; known: {', '.join(BY)}")
+    from ..encoders.segmenters import make_segmenter
+
+    segmenter = make_segmenter(by)
     if not corpus.is_file():
         raise FileNotFoundError(f"no file {str(corpus)!r}; give a text file")
     parts = load_representation(model, device)
     from tqdm import tqdm
 
-    from ..encoders.segmenters import SentenceSegmenter
     from ..pipelines.encode_corpus import encode_corpus
     from ..pipelines.latents import RepresentationPipeline
 
-    segmenter = SentenceSegmenter() if by == "sentence" else lambda line: [line]
+    notes: list[str] = []
     with tqdm(unit=" segments", disable=not sys.stderr.isatty()) as bar:
         index = encode_corpus(
             corpus,
@@ -50,7 +49,10 @@ def encode(
             shard_segments,
             batch_size,
             show=bar.update,
+            warn=notes.append,
         )
+    for note in notes:
+        say(f"segdiff: {note}")
     say(f"{index.count} segments, {index.num_latents} latents of width {index.latent_dim} each, are in {out}")
 
 

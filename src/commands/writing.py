@@ -244,8 +244,12 @@ def reconstruct(
         from ..pipelines.reconstruct import some_lines
 
         shown = tqdm(some_lines(stream, file), unit=" lines", disable=not sys.stderr.isatty())
+
+        def warn(message: str) -> None:
+            say(f"segdiff: {message}")
+
         texts, lines = tee(shown)  # holds what `run` has read ahead
-        for text, result in zip(texts, run(lines, encoder, decoder, tokenizer, noise, seed), strict=True):
+        for text, result in zip(texts, run(lines, encoder, decoder, tokenizer, noise, seed, warn=warn), strict=True):
             if not as_json:
                 print(result)
             elif text.strip():

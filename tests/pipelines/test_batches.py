@@ -136,6 +136,15 @@ def repetitive() -> PreparedCorpus:
     return replace(corpus(), anchors=anchors, positives=positives, negatives=Ragged.of([[7]] * len(anchors)))
 
 
+def test_triples_need_not_be_of_like_length():
+    spread = {True: [], False: []}
+    for matched, seed in ((matched, seed) for matched in spread for seed in range(20)):
+        batch = segment_batch(corpus(), [(0, 0, 2)], 8, np.random.default_rng(seed), length_matched=matched)
+        lengths = batch.triple_mask[0].sum(1)
+        spread[matched].append(float(lengths.max() - lengths.min()))
+    assert np.mean(spread[True]) < 0.5 * np.mean(spread[False])
+
+
 def test_no_text_is_twice_in_a_batch_of_triples():
     """A twin of an anchor or of a positive would be a negative that means the same."""
     for seed in range(20):

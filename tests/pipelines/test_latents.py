@@ -1,5 +1,9 @@
 """Texts to latents and back from Python, sentence embeddings, and latents on disk."""
 
+import gc
+import shutil
+import tracemalloc
+import warnings
 from collections.abc import Iterator
 from itertools import cycle, islice
 from pathlib import Path
@@ -10,7 +14,7 @@ import torch
 from sentence_transformers.sentence_transformer.evaluation import EmbeddingSimilarityEvaluator
 from torch import Tensor
 
-from segdiff import StoryPipeline
+from segdiff import SegmentDecoder, SegmentEncoder, StoryPipeline
 from segdiff.pipelines.latent_store import LatentIndex, open_store, read_latents, write_latents
 from segdiff.pipelines.latents import RepresentationPipeline
 from segdiff.pipelines.rendering import encode_texts
@@ -34,10 +38,86 @@ def test_folder_to_latents_and_back(tiny_model_dir: Path, pipeline: Representati
     assert loaded.encode([]).shape == (0, 2, 8) and loaded.decode(loaded.encode([])) == []
 
 
+def test_the_parts_alone_take_and_give_texts(
+    tiny_model_dir: Path, tmp_path: Path, pipeline: RepresentationPipeline
+) -> None:
+    latents = pipeline.encode(TEXTS)
+    for where in (tiny_model_dir, tiny_model_dir / "encoder", str(tiny_model_dir / "encoder")):
+        torch.testing.assert_close(SegmentEncoder.from_pretrained(where).encode(TEXTS), latents, rtol=1e-4, atol=1e-5)
+    encoder = SegmentEncoder.from_pretrained(tiny_model_dir, subfolder="encoder")
+    assert encoder.encode([]).shape == (0, 2, 8) and encoder.encode(iter(TEXTS)).shape == (4, 2, 8)
+    decoder = SegmentDecoder.from_pretrained(tiny_model_dir)
+    assert decoder.decode(latents) == pipeline.decode(latents) and decoder.decode(latents[:0]) == []
+    for texts, message in [("Tom ran.", "texts is one string"), ([""], "a segment is empty")]:
+        with pytest.raises(ValueError, match=message):
+            encoder.encode(texts)
+    with pytest.raises(ValueError, match="mask is missing; token ids need one"):
+        encoder.encode(torch.ones(1, 3, dtype=torch.long))
+    with pytest.raises(ValueError, match=r"latents have the shape \(3, 2, 9\); this model's are \(N, 2, 8\)"):
+        decoder.decode(torch.zeros(3, 2, 9))
+    with pytest.raises(FileNotFoundError, match="no model at 'nowhere'"):
+        SegmentEncoder.from_pretrained("nowhere")
+    for kind, part in ((SegmentEncoder, "encoder"), (SegmentDecoder, "decoder")):
+        shutil.copytree(tiny_model_dir / part, tmp_path / part)
+        alone = kind.from_pretrained(tmp_path / part)
+        with pytest.raises(ValueError, match=f"this {kind.__name__} has no tokenizer beside it, which texts need"):
+            alone.encode(TEXTS) if isinstance(alone, SegmentEncoder) else alone.decode(latents)
+
+
+def test_the_parts_of_the_bundled_model_by_its_name() -> None:
+    latents = SegmentEncoder.from_pretrained("stories-tiny").encode(["Tom wanted a dog."])
+    assert SegmentDecoder.from_pretrained("stories-tiny").decode(latents) == ["Tom wanted a dog."]
+
+
 def test_progress_goes_to_stderr(pipeline: RepresentationPipeline, capsys: pytest.CaptureFixture[str]) -> None:
     pipeline.decode(pipeline.encode(TEXTS, show_progress=True), show_progress=True)
     shown = capsys.readouterr()
     assert shown.out == "" and shown.err.count("4/4") >= 2
+    parts = pipeline.encode_batches(iter(TEXTS), show_progress=True)
+    assert len(list(pipeline.decode_batches(parts, batch_size=3, show_progress=True))) == 2
+    shown = capsys.readouterr()
+    assert shown.out == "" and shown.err.count("4 segments") >= 2
+
+
+def test_memory_does_not_grow_with_a_generator(pipeline: RepresentationPipeline) -> None:
+    def peak(segments: int) -> int:
+        gc.collect()
+        tracemalloc.reset_peak()
+        before, _ = tracemalloc.get_traced_memory()
+        parts = pipeline.encode_batches((f"Tom ran {number} miles." for number in range(segments)), batch_size=16)
+        for part in parts:
+            assert len(part) <= 256
+            gc.collect()  # garbage that waits for Python is not held by us
+        return tracemalloc.get_traced_memory()[1] - before
+
+    tracemalloc.start()
+    try:
+        peak(300)  # what is made once
+        few, many = peak(1000), peak(4000)
+    finally:
+        tracemalloc.stop()
+    assert many < 1.25 * few
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_on_a_gpu(tiny_model_dir: Path, pipeline: RepresentationPipeline) -> None:
+    moved = RepresentationPipeline.from_pretrained(tiny_model_dir).to("cuda")
+    latents = moved.encode(TEXTS)
+    assert moved.device.type == "cuda" and latents.device.type == "cpu"
+    torch.testing.assert_close(latents, pipeline.encode(TEXTS), rtol=1e-2, atol=1e-2)
+    assert moved.decode(latents) == pipeline.decode(latents)
+    assert moved.decoder.decode(latents) == moved.decode(latents)
+
+
+def test_one_warning_where_the_tokenizer_knows_bytes_alone(pipeline: RepresentationPipeline) -> None:
+    expected = "2 of 6 segments are mostly bytes to this model's tokenizer; their reconstruction will be damaged"
+    with pytest.warns(UserWarning, match=expected) as raised:
+        parts = pipeline.encode_batches([*TEXTS, "שלום עולם", "👋🌍"], batch_size=1)
+        assert sum(map(len, parts)) == 6
+    assert len(raised) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pipeline.encode([*TEXTS, "Tom went to a café."])
 
 
 def test_a_generator_is_read_no_further_than_needed(pipeline: RepresentationPipeline) -> None:
@@ -68,7 +148,10 @@ def test_embeddings_are_a_sentence_transformer(pipeline: RepresentationPipeline)
     scores = (embeddings * embeddings[::-1]).sum(1).tolist()
     result = EmbeddingSimilarityEvaluator(TEXTS, TEXTS[::-1], scores)(model)
     assert result["pearson_cosine"] == pytest.approx(1, abs=1e-3)
-    assert np.isfinite(model.encode(["word " * 500, ""])).all()  # cut off, and only the end token
+    assert np.isfinite(model.encode(["word " * 500])).all()  # cut off
+    for text, message in [(" ", "a text is empty"), ("\ud800", "a text has a lone surrogate at character 0")]:
+        with pytest.raises(ValueError, match=message):
+            model.encode([text])
     with pytest.raises(NotImplementedError, match="save the representation itself"):
         model[0].save("nowhere")
 

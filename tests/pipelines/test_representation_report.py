@@ -58,7 +58,10 @@ def without_umap(monkeypatch):
 
 def test_numbers(report, codec):
     json.dumps(report.numbers, allow_nan=False)
-    assert list(report.numbers) == ["settings", "reconstruction", "robustness", "smoothness", "paraphrases", "latents"]
+    parts = ["reconstruction", "robustness", "smoothness", "paraphrases", "paraphrases_all_latents", "latents"]
+    assert list(report.numbers) == ["settings", *parts]
+    assert report.numbers["paraphrases_all_latents"] == []  # without a gist the others are of all latents already
+    assert [row["position"] for row in report.numbers["smoothness"]["inserted_word"]] == [0, 0.5, 1]
     assert report.numbers["settings"]["segments"] == 20
     assert {row["pairs_of"] for row in report.numbers["paraphrases"]} == {"rules", "toy"}
     assert {name: len(some) for name, some in report.groups.items()} == {
@@ -98,6 +101,17 @@ def test_headlines_say_what_is_better(report):
     measured = [row for row in report.numbers["paraphrases"] if row["auc"] is not None]
     assert len(measured) < len(report.numbers["paraphrases"])  # what was not measured is no headline
     assert sum(name.startswith("AUC") for name in rows) == len(measured)
+
+
+def test_all_latents_have_rows_of_their_own(report):
+    numbers = deepcopy(report.numbers)
+    row = {"pairs_of": "toy", "negatives": "random", "pairs": 20, "auc": 0.625, "interval": [0.5, 0.75]}
+    numbers["paraphrases_all_latents"] = [row, {**row, "negatives": "name", "auc": None, "interval": None}]
+    rows = {row["measure"]: row["value"] for row in headlines(numbers)}
+    assert rows["AUC of all latents, toy, random"] == 0.625 and "AUC of all latents, toy, name" not in rows
+    page = report_page(numbers, {}, path=False)
+    assert "The same by all 2 latents" in page and "0.500 – 0.750" in page
+    assert "The same by all" not in report_page(report.numbers, {}, path=False)
 
 
 def test_page_warns_of_few_segments(report):
