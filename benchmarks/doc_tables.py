@@ -55,18 +55,23 @@ def where_lost(folder: Path) -> list[str]:
 
 
 def drawing(folder: Path) -> list[str]:
-    """Titles by how the decoder draws: the row of `stories` and of every `drawing-*.json`."""
+    """Titles by how texts are drawn and chosen: the row of `stories` and of every `drawing-*.json`."""
     plain = read(folder, "stories")
     others = [read(folder, file.stem) for file in folder.glob("drawing-*.json")]
-    others.sort(key=lambda numbers: (-numbers["settings"]["min_p"], numbers["settings"]["temperature"]))
+    drawn = {"temperature": "temperature", "min-p": "min_p", "best of": "num_candidates"}
+
+    def order(numbers: Numbers) -> list[float]:
+        return [numbers["settings"].get(key, 1) for key in ("num_candidates", "temperature", "min_p")]
+
     rows: Rows = []
-    for numbers in (plain, *others):
+    for numbers in (plain, *sorted(others, key=order)):
         settings = numbers["settings"]
         lines = {row["row"]: row for row in headlines(numbers) if row["task"] == "title"}
-        for name, drawn in (("human", (None, None)), (settings["model"], (settings["temperature"], settings["min_p"]))):
-            if name != "human" or numbers is plain:
-                kept = _without(lines[name], "task", "row", "overlap_4", "rouge_l")
-                rows.append({"row": name, "temperature": _short(drawn[0]), "min-p": _short(drawn[1]), **kept})
+        for name in ("human", settings["model"]):
+            if name == "human" and numbers is not plain:
+                continue
+            how = {head: "" if name == "human" else _short(settings.get(key, 1)) for head, key in drawn.items()}
+            rows.append({"row": name, **how, **_without(lines[name], "task", "row", "overlap_4", "rouge_l")})
     return _block(others, table(rows))
 
 
