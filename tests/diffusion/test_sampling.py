@@ -293,6 +293,19 @@ def test_given_segments_need_the_network_once(denoiser, options):
         write(denoiser, latents=given, start_level=level, cached=~column, **options)
 
 
+def test_keys_of_the_condition_are_computed_once(denoiser, monkeypatch):
+    calls: list[int] = []
+    plain = SegmentDenoiser.condition_keys
+
+    def counted(self: SegmentDenoiser, condition: Tensor) -> Any:
+        calls.append(len(condition))
+        return plain(self, condition)
+
+    monkeypatch.setattr(SegmentDenoiser, "condition_keys", counted)
+    write(denoiser, guidance_scale=2.0)
+    assert calls == [6]  # of the condition and of none, for all of the six steps
+
+
 def test_same_seed_same_latents_and_the_scheduler_is_left_usable(denoiser):
     scheduler = dpm()()
     config = dict(scheduler.config)
