@@ -1,4 +1,4 @@
-"""`segdiff train story-model`: prepare -> representation -> diffusion -> adaptation -> evaluate -> export.
+"""`segdiff train story-model`: prepare -> representation -> diffusion -> adaptation -> export -> evaluate.
 
 Every stage has a folder of its own under the run's folder and is skipped when its result is there, so the same command
 goes on where it stopped.
@@ -91,7 +91,10 @@ def build_story_model(
             train(stage_config, folder / name)
     results = {name: _result(folder / name / RESULT) for name in models}
 
-    pipeline = StoryPipeline.from_pretrained(models["adaptation"])
+    say("export")
+    target = folder / plan.name
+    save_pipeline(StoryPipeline.from_pretrained(models["adaptation"]), target, half=True)
+    pipeline = StoryPipeline.from_pretrained(target)  # what ships is what is measured: its weights are rounded
     held_out = list(read_all([str(data / path) for path in plan.test], None)) if plan.test else []
     evaluation: dict[str, Any] = {}
     if held_out:
@@ -100,10 +103,7 @@ def build_story_model(
         before = evaluate_ladder(StoryPipeline.from_pretrained(models["diffusion"]), held_out, plan.test_stories)
         evaluation = {"adapted": adapted, "before_adaptation": before}
         write_json(folder / "evaluation.json", evaluation)
-    say("export")
-    target = folder / plan.name
     samples = write_samples(pipeline, held_out, plan.sample_stories)
-    save_pipeline(pipeline, target, half=True)
     write_card(target, plan, results, evaluation, samples)
     say(f"finished: {target}")
     return target

@@ -1,10 +1,13 @@
 """The driver of a whole story model: from a folder of corpora to a model with its card, once and again."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from segdiff import StoryPipeline
 from segdiff.pipelines import driver
 from segdiff.pipelines.driver import build_story_model
 
@@ -44,6 +47,72 @@ def plan(tmp_path_factory: pytest.TempPathFactory, tiny_corpus: Path) -> Path:
     file = folder / "rehearsal.yaml"
     file.write_text(yaml.safe_dump(values), encoding="utf-8")
     return file
+
+
+@pytest.fixture(scope="module")
+def built(plan: Path, tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """Run folder of the rehearsal and what was said."""
+    folder, said = tmp_path_factory.mktemp("built") / "run", []
+    assert build_story_model(plan, tiny_corpus.parent, folder, say=said.append) == folder / "rehearsal"
+    return folder, said
+
+
+def test_a_rehearsal_of_every_stage(built):
+    folder, said = built
+    assert said == ["prepare", *NAMES, "export", "evaluate", f"finished: {folder / 'rehearsal'}"]
+    for name in NAMES:
+        assert json.loads((folder / name / "result.json").read_text())["metrics"]["step"] == 2
+    metrics = json.loads((folder / "rehearsal" / "metrics.json").read_text())
+    assert set(metrics["stages"]) == set(NAMES)
+    assert metrics["ladder"]["adapted"]["settings"]["num_stories"] == 2
+    assert [row["row"] for row in metrics["ladder"]["adapted"]["table"]][:2] == ["human", "random human"]
+
+
+def test_the_card_shows_what_the_shipped_folder_writes(built):
+    folder, _ = built
+    title = "Tom and the kite"  # the first of the corpus
+    pipeline = StoryPipeline.from_pretrained(folder / "rehearsal")
+    (story,) = pipeline(title, num_segments=5, seed=0)
+    assert story.text
+    card = (folder / "rehearsal" / "README.md").read_text(encoding="utf-8")
+    assert card.endswith(f"\n\n**{title}** {story.text}\n")
+
+
+def test_a_second_run_finds_every_stage_done_and_measures_rounded_weights(built, plan, tiny_corpus, monkeypatch):
+    folder, _ = built
+    before = {file: file.stat().st_mtime_ns for name in NAMES for file in (folder / name).rglob("*") if file.is_file()}
+    measured: list[tuple[str, bool]] = []
+
+    def noted(what: str, run: Any) -> Any:
+        def noting(pipeline: StoryPipeline, *arguments: Any) -> Any:
+            weights = [*pipeline.decoder.parameters(), *pipeline.denoiser.parameters()]
+            measured.append((what, all(bool((one.half().float() == one).all()) for one in weights)))
+            return run(pipeline, *arguments)
+
+        return noting
+
+    ladder = json.loads((folder / "evaluation.json").read_text())["adapted"]  # measured in the first run
+    monkeypatch.setattr(driver, "evaluate_ladder", noted("ladder", lambda *arguments: ladder))
+    monkeypatch.setattr(driver, "write_samples", noted("samples", driver.write_samples))
+    said: list[str] = []
+    build_story_model(plan, tiny_corpus.parent, folder, say=said.append)
+    done = [f"{name}: done" for name in NAMES]
+    assert said == ["prepare", *done, "export", "evaluate", f"finished: {folder / 'rehearsal'}"]
+    assert {file: file.stat().st_mtime_ns for file in before} == before
+    # the ladder before adaptation is of the diffusion stage's own weights
+    assert measured == [("ladder", True), ("ladder", False), ("samples", True)]
+
+
+def test_a_damaged_result_is_named(built, plan, tiny_corpus):
+    folder, _ = built
+    result = folder / "diffusion" / "result.json"
+    kept = result.read_bytes()
+    result.write_text("{}", encoding="utf-8")
+    try:
+        with pytest.raises(ValueError, match=r"diffusion/result\.json is damaged"):
+            build_story_model(plan, tiny_corpus.parent, folder, say=str)
+    finally:
+        result.write_bytes(kept)
 
 
 def refuse(*arguments: object) -> None:
