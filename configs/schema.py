@@ -15,7 +15,8 @@ class DataConfig(Config):
 
     train: list[str] = []
     valid: list[str] = []
-    paraphrases: list[str] = []  # JSONL of {"a", "b"} pairs or {"texts"} groups: contrastive positives
+    # contrastive positives: JSONL of {"a", "b"} pairs or {"texts"} groups; FILE?src=coco takes those of that src
+    paraphrases: list[str] = []
     max_documents: int | None = Field(None, ge=1)
     max_segments: int = Field(12, ge=1)  # longer documents are seen through windows of this length
     max_tokens: int = Field(40, ge=4)  # longer segments are left out of training

@@ -81,7 +81,8 @@ def write_card(
         parts.append(
             f"## Measured on held-out stories\n\n`segdiff evaluate ladder --model {plan.name} --data {plan.test[0]} "
             f"--stories {count}`: everything free-running.\n\n{table(evaluation['adapted']['table'])}\n\n"
-            f"The same before decoder adaptation:\n\n{table(evaluation['before_adaptation']['table'])}"
+            f"The same before decoder adaptation, with 32-bit weights:\n\n"
+            f"{table(evaluation['before_adaptation']['table'])}"
         )
     stories = "\n\n".join(f"**{sample['title'] or '(no title)'}** {sample['text']}" for sample in samples)
     parts.append(f"## Limits\n\n{plan.notes}\n\n{LIMITS}" if plan.notes else f"## Limits\n\n{LIMITS}")

@@ -34,27 +34,48 @@ def read_all(paths: list[str], max_documents: int | None) -> Iterator[Document]:
     return islice(chain.from_iterable(read_documents(path) for path in paths), max_documents)
 
 
+def file_and_filter(path: str) -> tuple[str, tuple[str, str] | None]:
+    """The file that a path of paraphrases names, and the key and value that its records must have, if it says so.
+
+    `captions.jsonl?src=coco` means the records of `captions.jsonl` whose `src` is coco. A file of just that name comes
+    first.
+    """
+    file, mark, condition = path.rpartition("?")
+    key, equals, value = condition.partition("=")
+    if not (mark and file and key and equals) or Path(path).exists():
+        return path, None
+    return file, (key, value)
+
+
 def read_paraphrases(paths: list[str]) -> Iterator[tuple[str, str]]:
     """Training pairs that mean the same, from JSONL of {"a", "b", "label"?, "split"?} or {"texts": [...]}.
 
+    Args:
+        paths: files; with `?key=value` after the name, only their records with that value (see `file_and_filter`).
+
     Raises:
-        ValueError: a line is neither, or the file is no text.
+        ValueError: a line is neither, the file is no text, or no record has the value asked for.
     """
     for path in paths:
-        opener: Any = gzip.open if path.endswith(".gz") else open
-        with opener(path, "rt", encoding="utf-8") as file:
+        name, wanted = file_and_filter(path)
+        opener: Any = gzip.open if name.endswith(".gz") else open
+        with opener(name, "rt", encoding="utf-8") as file:
             try:
-                yield from _pairs(file, path)
+                yield from _pairs(file, name, wanted)
             except (UnicodeDecodeError, gzip.BadGzipFile, EOFError, zlib.error) as error:
-                raise ValueError(f"the paraphrases {path} cannot be read ({error}); give JSONL in UTF-8") from None
+                raise ValueError(f"the paraphrases {name} cannot be read ({error}); give JSONL in UTF-8") from None
 
 
-def _pairs(lines: Iterable[str], path: str) -> Iterator[tuple[str, str]]:
+def _pairs(lines: Iterable[str], path: str, wanted: tuple[str, str] | None) -> Iterator[tuple[str, str]]:
+    found = wanted is None
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
             record = json.loads(line)
+            if wanted is not None and str(record.get(wanted[0])) != wanted[1]:
+                continue
+            found = True
             if record.get("split", "train") != "train" or not record.get("label", 1):
                 continue
             yield from (pairwise(record["texts"]) if "texts" in record else [(record["a"], record["b"])])
@@ -62,6 +83,8 @@ def _pairs(lines: Iterable[str], path: str) -> Iterator[tuple[str, str]]:
             raise ValueError(
                 f'{path} line {number} is no paraphrase record: expected {{"a", "b"}} or {{"texts": [...]}}'
             ) from None
+    if not found and wanted is not None:
+        raise ValueError(f"no record of {path} has {wanted[1]!r} as its {wanted[0]!r}")
 
 
 def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerFast:
@@ -77,11 +100,15 @@ def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerFast:
         raise FileNotFoundError(f"{folder} holds no tokenizer ({why})") from None
 
 
+def _files(config: DataConfig) -> list[str]:
+    return [*config.train, *config.valid, *(file_and_filter(path)[0] for path in config.paraphrases)]
+
+
 def cache_key(config: DataConfig, tokenizer: PreTrainedTokenizerFast | None) -> str:
     """Hash of what decides the prepared corpora: options, files by size and time, and the tokenizer."""
     files = [
         (str(file), file.stat().st_size, file.stat().st_mtime_ns)
-        for path in [*config.train, *config.valid, *config.paraphrases]
+        for path in _files(config)
         for file in ([Path(path)] if Path(path).is_file() else sorted(Path(path).glob("**/*")))
     ]
     vocabulary = sorted(tokenizer.get_vocab().items()) if tokenizer is not None else None
@@ -103,7 +130,7 @@ def load_data(config: DataConfig, folder: Path, tokenizer: PreTrainedTokenizerFa
     """
     if not config.train:
         raise ValueError("no training data: give data.train, e.g. --set 'data.train=[stories.jsonl]'")
-    for path in [*config.train, *config.valid, *config.paraphrases]:
+    for path in _files(config):
         if not path.strip() or not Path(path).exists():
             raise FileNotFoundError(f"no such corpus: {path or repr(path)}")
         if not (Path(path).is_file() or Path(path).is_dir()):

@@ -1,4 +1,4 @@
-"""`segdiff train story-model`: prepare -> representation -> diffusion -> adaptation -> evaluate -> export.
+"""`segdiff train story-model`: prepare -> representation -> diffusion -> adaptation -> export -> evaluate.
 
 Every stage has a folder of its own under the run's folder and is skipped when its result is there, so the same command
 goes on where it stopped.
@@ -13,7 +13,6 @@ from typing import Any
 from ..configs.loader import Config, load_config
 from ..configs.schema import (
     AdaptationConfig,
-    DataConfig,
     DiffusionConfig,
     RepresentationConfig,
     StoryModelConfig,
@@ -23,7 +22,7 @@ from .corpus import Document
 from .data import load_data, read_all
 from .files import write_json
 from .ladder import evaluate_ladder
-from .runs import locked, open_run
+from .runs import RESULT, is_finished, locked, open_run
 from .saving import save_pipeline
 from .story import StoryPipeline
 from .train_adaptation import train_adaptation
@@ -51,31 +50,51 @@ def build_story_model(
         Folder of the finished model (half-precision weights, model card, metrics).
 
     Raises:
-        ValueError, FileNotFoundError: a bad config or missing data.
+        ValueError, FileNotFoundError: a bad config, missing data, or a folder of another config.
     """
     plan = load_config(StoryModelConfig, config, overrides)
     paths = {key: [str(data / path) for path in getattr(plan.data, key)] for key in ("train", "valid", "paraphrases")}
     corpus = plan.data.model_copy(update=paths)
-    say("prepare")
-    load_data(corpus, folder)
-    prepared = corpus.model_copy(update={"train": [str(folder / "data")], "valid": [], "paraphrases": []})
     models = {stage: str(folder / stage / "model") for stage in ("representation", "diffusion", "adaptation")}
+    prepared = corpus.model_copy(update={"train": [str(folder / "data")], "valid": [], "paraphrases": []})
 
-    def stage(name: str, schema: type[Config], source: str, run: Callable[..., Any], **inputs: str) -> None:
-        if (folder / name / "result.json").exists():
-            say(f"{name}: done")
-            return
-        say(name)
-        stage_config = _stage_config(schema, source, plan, prepared, getattr(plan.minutes, name), inputs)
+    def planned(name: str, schema: type[Config], source: str, **inputs: str) -> Config:
+        values = {"data": prepared.model_dump(mode="json"), **inputs}
+        return load_config(schema, source, _overrides(values, getattr(plan.minutes, name), plan.loop))
+
+    stages: dict[str, tuple[Config, Callable[..., Any]]] = {
+        "representation": (
+            planned("representation", RepresentationConfig, plan.representation),
+            train_representation,
+        ),
+        "diffusion": (
+            planned("diffusion", DiffusionConfig, plan.diffusion, representation=models["representation"]),
+            train_diffusion,
+        ),
+        "adaptation": (
+            planned("adaptation", AdaptationConfig, plan.adaptation, model=models["diffusion"]),
+            train_adaptation,
+        ),
+    }
+    for name, (stage_config, _) in stages.items():  # before the data of another run is prepared anew
         with locked(folder / name):
             open_run(folder / name, stage_config)
-            run(stage_config, folder / name)
 
-    stage("representation", RepresentationConfig, plan.representation, train_representation)
-    stage("diffusion", DiffusionConfig, plan.diffusion, train_diffusion, representation=models["representation"])
-    stage("adaptation", AdaptationConfig, plan.adaptation, train_adaptation, model=models["diffusion"])
+    say("prepare")
+    load_data(corpus, folder)
+    for name, (stage_config, train) in stages.items():
+        if is_finished(folder / name):
+            say(f"{name}: done")
+            continue
+        say(name)
+        with locked(folder / name):
+            train(stage_config, folder / name)
+    results = {name: _result(folder / name / RESULT) for name in models}
 
-    pipeline = StoryPipeline.from_pretrained(models["adaptation"])
+    say("export")
+    target = folder / plan.name
+    save_pipeline(StoryPipeline.from_pretrained(models["adaptation"]), target, half=True)
+    pipeline = StoryPipeline.from_pretrained(target)  # what ships is what is measured: its weights are rounded
     held_out = list(read_all([str(data / path) for path in plan.test], None)) if plan.test else []
     evaluation: dict[str, Any] = {}
     if held_out:
@@ -84,27 +103,31 @@ def build_story_model(
         before = evaluate_ladder(StoryPipeline.from_pretrained(models["diffusion"]), held_out, plan.test_stories)
         evaluation = {"adapted": adapted, "before_adaptation": before}
         write_json(folder / "evaluation.json", evaluation)
-    say("export")
-    target = folder / plan.name
     samples = write_samples(pipeline, held_out, plan.sample_stories)
-    results = {name: json.loads((folder / name / "result.json").read_text(encoding="utf-8")) for name in models}
-    save_pipeline(pipeline, target, half=True)
     write_card(target, plan, results, evaluation, samples)
     say(f"finished: {target}")
     return target
 
 
-def _stage_config(
-    schema: type[Config],
-    source: str,
-    plan: StoryModelConfig,
-    data: DataConfig,
-    minutes: float,
-    inputs: dict[str, str],
-) -> Config:
-    config: Any = load_config(schema, source)
-    loop = {**config.loop.model_dump(), "max_minutes": minutes, **plan.loop}
-    return schema.model_validate({**config.model_dump(), "data": data.model_dump(), "loop": loop, **inputs})
+def _overrides(values: dict[str, Any], minutes: float, loop: dict[str, Any]) -> list[str]:
+    """What the plan says of a stage, as overrides of the stage's config, so that a wrong key is named as there."""
+    given = {**values, "loop.max_minutes": minutes, **{f"loop.{key}": value for key, value in loop.items()}}
+    return [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items()]
+
+
+def _result(file: Path) -> dict[str, Any]:
+    """What a stage wrote last.
+
+    Raises:
+        ValueError: it is no result.
+    """
+    try:
+        result = json.loads(file.read_text(encoding="utf-8"))
+        if all(key in result["metrics"] for key in ("step", "loss", "seconds")):
+            return dict(result)
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise ValueError(f"{file} is damaged; remove it, and the same command writes it again")
 
 
 def write_samples(pipeline: StoryPipeline, held_out: list[Document], count: int) -> list[dict[str, Any]]:
