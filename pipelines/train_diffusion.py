@@ -24,7 +24,7 @@ from .saving import save_pipeline
 from .shapes import with_shapes_of
 from .story import StoryPipeline, default_scheduler
 from .train_representation import encode_corpus, load_on_main_first, make_accelerator
-from .training import fit
+from .training import check_loop, fit
 
 VALIDATION_DOCUMENTS = 256
 
@@ -152,11 +152,12 @@ def train_diffusion(
 
     Raises:
         ValueError: no representation named, or one whose latents have another shape than those of `init`; options that
-            do not make a model.
+            do not make a model; a loop that does not say how long it is.
     """
     representation = config.representation or init
     if not representation:
         raise ValueError("no representation: give --representation FOLDER (its encoder/ and decoder/ are used)")
+    check_loop(config.loop)
     accelerator = accelerator or make_accelerator(config.loop)
     torch.manual_seed(config.loop.seed)
     encoder, decoder, tokenizer = load_representation(representation)

@@ -207,8 +207,22 @@ def test_text_configs_that_are_wrong(
     run: Run, tiny_corpus: Path, tiny_model_dir: Path, tmp_path: Path, stage: str, option: str, message: str
 ) -> None:
     options = [*(["--representation", tiny_model_dir] if stage == "diffusion" else []), *sets("data.vocab_size=300")]
+    options += sets("loop.max_steps=1")
     failed = run("train", stage, tiny_corpus, "--out", tmp_path / "run", *options, "--set", option)
     assert message in failed.error and not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("stage", "option"), [("diffusion", "--representation"), ("adaptation", "--model")])
+def test_a_run_without_an_end_is_refused_before_its_corpus_is_read(
+    run: Run, tiny_model_dir: Path, tmp_path: Path, stage: str, option: str
+) -> None:
+    """The corpus is not there: a run that got so far would say that."""
+    arguments = ["train", stage, tmp_path / "nowhere.jsonl", "--out", tmp_path / "run", option, tiny_model_dir]
+    assert run(*arguments).error.startswith("give loop.max_steps or loop.max_minutes")
+    short = run(*arguments, "--max-minutes", 1, *sets("loop.warmup_steps=2"))
+    assert "loop.calibration_steps (30) must lie inside loop.warmup_steps (2)" in short.error
+    assert "nowhere.jsonl" in run(*arguments, *sets("loop.max_steps=1")).error
+    assert not (tmp_path / "run").exists()
 
 
 def test_corpora_that_are_wrong(run: Run, tmp_path: Path) -> None:
