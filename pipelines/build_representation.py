@@ -1,10 +1,8 @@
 """Encoder and decoder of a config: made anew, around a pretrained text model, or from what fits of another model."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 from huggingface_hub.errors import StrictDataclassError
@@ -15,7 +13,6 @@ from ..configs.schema import RepresentationConfig
 from ..decoders import SegmentDecoder
 from ..encoders import SegmentEncoder
 from ..encoders.text_encoders import SYNONYMS, dropout_options, family
-from .loading import resolve
 from .pretrained import start_token_id
 
 
@@ -140,65 +137,3 @@ def take_over(model: nn.Module, source: nn.Module) -> None:
     if not fitting:
         raise ValueError("no tensor of the model to be reused fits the config")
     model.load_state_dict(fitting, strict=False)
-
-
-SHAPE = {
-    "encoder": (
-        "text_config",
-        "num_latents",
-        "gist_latents",
-        "topic_latents",
-        "latent_dim",
-        "compressor",
-        "states_per_latent",
-        "num_compressor_layers",
-    ),
-    "decoder": ("text_config", "states_per_latent", "context_window"),
-}
-
-
-def with_shapes_of(
-    config: RepresentationConfig, models: Mapping[str, Mapping[str, Any]], given: Sequence[str] = ()
-) -> RepresentationConfig:
-    """The config with the shapes of a model that is trained on: the record of a run says what was trained.
-
-    Args:
-        config: its options of shape are replaced where the model has others.
-        models: options of the model's "encoder" and "decoder".
-        given: keys that the user has set, such as "encoder.num_latents", and so are not replaced without a word.
-
-    Raises:
-        ValueError: one of `given` is not what the model has.
-    """
-    changed = config.model_dump()
-    for part, names in SHAPE.items():
-        for name in names:
-            key, wanted, found = f"{part}.{name}", changed[part][name], models[part].get(name, changed[part][name])
-            others = _others(wanted, found, key)
-            if not others:
-                continue
-            for inside, here, there in others:
-                if any(f"{inside}.".startswith(f"{own}.") for own in given):
-                    raise ValueError(
-                        f"{inside} is {here!r}, but the model of --init has {there!r}; leave it out, or give "
-                        "--reuse in place of --init: it takes over what fits"
-                    )
-            changed[part][name] = dict(found) if name == "text_config" else found
-    return RepresentationConfig.model_validate(changed)
-
-
-def _others(wanted: Any, found: Any, key: str) -> list[tuple[str, Any, Any]]:
-    """Key, wanted and found value where they differ; what is found beside a wanted mapping does not matter."""
-    if isinstance(wanted, dict):
-        return [(f"{key}.{name}", value, found.get(name)) for name, value in wanted.items() if found.get(name) != value]
-    return [] if wanted == found else [(key, wanted, found)]
-
-
-def with_shapes_of_start(config: RepresentationConfig, init: str, overrides: Sequence[str]) -> RepresentationConfig:
-    """`with_shapes_of` the model `init` where that is on disk and whole; `overrides` are `key=value` of the user."""
-    try:
-        folder = Path(resolve(init))
-        models = {part: json.loads((folder / part / "config.json").read_text(encoding="utf-8")) for part in SHAPE}
-    except (OSError, ValueError):
-        return config  # loading it says what is wrong
-    return with_shapes_of(config, models, [override.partition("=")[0].strip() for override in overrides])

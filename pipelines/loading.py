@@ -57,6 +57,8 @@ def load_component(kind: Any, folder: str | Path, **options: Any) -> Any:
         raise ValueError(f"{folder / 'config.json'} is not valid JSON ({error})") from None
     except (OSError, RuntimeError, TypeError, KeyError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        if isinstance(error, OSError) and "checkpoint file" in first:  # diffusers' word for weights that are cut short
+            raise ValueError(f"the weights in {folder} are damaged (not readable); get the model again") from None
         raise ValueError(f"cannot load {kind.__name__} from {folder}: {first}") from None
     check_complete(model, folder)
     return model.eval()

@@ -16,7 +16,7 @@ from .saving import save_pipeline
 from .story import StoryPipeline
 from .train_diffusion import cached_latents
 from .train_representation import load_on_main_first, make_accelerator
-from .training import fit
+from .training import check_loop, fit
 
 
 def train_adaptation(
@@ -33,12 +33,14 @@ def train_adaptation(
         Last losses, and held-out reconstruction `before_*` and `after_*` when the config names held-out data.
 
     Raises:
-        ValueError: no model named, or `config.min_level` is above `config.max_level`.
+        ValueError: no model named, `config.min_level` is above `config.max_level`, or a loop that does not say how
+            long it is.
     """
     if not config.model:
         raise ValueError("no model: give --model FOLDER (the output of `segdiff train diffusion`)")
     if config.min_level > config.max_level:
         raise ValueError(f"min_level is {config.min_level}, above max_level, {config.max_level}")
+    check_loop(config.loop)
     accelerator = accelerator or make_accelerator(config.loop)
     torch.manual_seed(config.loop.seed)
     pipeline = StoryPipeline.from_pretrained(config.model)

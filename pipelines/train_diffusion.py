@@ -21,9 +21,10 @@ from .latent_batches import ConditionDrawer, LatentBatch, latent_batch
 from .loading import load_component, load_representation, resolve
 from .prepared import PreparedCorpus
 from .saving import save_pipeline
+from .shapes import with_shapes_of
 from .story import StoryPipeline, default_scheduler
 from .train_representation import encode_corpus, load_on_main_first, make_accelerator
-from .training import fit
+from .training import check_loop, fit
 
 VALIDATION_DOCUMENTS = 256
 
@@ -141,8 +142,9 @@ def train_diffusion(
     Args:
         config: options; `config.representation` names the trained encoder and decoder.
         folder: run folder.
-        init: model whose denoiser and condition encoder to start from. Its representation is used when the config
-            names none; another one of the same shape (say, the same one fine-tuned) may be named.
+        init: model whose denoiser and condition encoder to start from; their shapes win over the config's. Its
+            representation is used when the config names none; another one of the same shape (say, the same one
+            fine-tuned) may be named.
         accelerator: made from `config.loop.mixed_precision` when None.
 
     Returns:
@@ -150,11 +152,12 @@ def train_diffusion(
 
     Raises:
         ValueError: no representation named, or one whose latents have another shape than those of `init`; options that
-            do not make a model.
+            do not make a model; a loop that does not say how long it is.
     """
     representation = config.representation or init
     if not representation:
         raise ValueError("no representation: give --representation FOLDER (its encoder/ and decoder/ are used)")
+    check_loop(config.loop)
     accelerator = accelerator or make_accelerator(config.loop)
     torch.manual_seed(config.loop.seed)
     encoder, decoder, tokenizer = load_representation(representation)
@@ -171,6 +174,7 @@ def train_diffusion(
         shape = (encoder.config.num_latents, encoder.config.latent_dim)
         if shape != (denoiser.config.num_latents, denoiser.config.latent_dim):
             raise ValueError(f"{init} denoises other latents than the {shape[0]} x {shape[1]} of {representation}")
+        config = with_shapes_of(config, {"denoiser": denoiser.config, "condition_encoder": condition_encoder.config})
         denoiser.register_to_config(encoder_fingerprint=encoder.fingerprint())
     encoder.to(accelerator.device)
     folder.mkdir(parents=True, exist_ok=True)

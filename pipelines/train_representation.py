@@ -13,7 +13,7 @@ from ..configs.schema import DataConfig, LoopConfig, RepresentationConfig
 from ..decoders import SegmentDecoder
 from ..encoders import SegmentEncoder
 from .batches import DocumentSampler, SegmentBatch, pad_rows, segment_batch
-from .build_representation import build, take_over, with_shapes_of
+from .build_representation import build, take_over
 from .data import TrainingData, load_data
 from .files import replace_folder, write_json
 from .loading import load_representation
@@ -22,6 +22,7 @@ from .pretrained import fix_parts, run_tokenizer
 from .representation import RepresentationObjective
 from .representation_validation import VALIDATION_SEGMENTS, validation_batches, validation_metrics
 from .sentence_encoders import locate_sentence_encoder
+from .shapes import with_shapes_of
 from .teacher import OPTION, load_teacher
 from .topics import learn_topics
 from .training import check_loop, fit

@@ -114,7 +114,8 @@ def fit(
         folder: run folder: `metrics.jsonl`, `checkpoint-<step>/`.
         accelerator: device, processes and precision.
         count: segments of a batch, for segments/s.
-        validate: metrics of held-out data, called at every checkpoint and at the end.
+        validate: metrics of held-out data, called before every checkpoint except that of the calibration, and at the
+            end.
         ema_decay: decay of the weights' moving average; None keeps none.
         ema_of: the part of `objective` that is averaged (all of it when None). Its weights are the average at return.
 
@@ -139,6 +140,7 @@ def fit(
         averaged = AveragedModel(ema_of or objective, multi_avg_fn=get_ema_multi_avg_fn(ema_decay), use_buffers=False)
 
     step, total_steps, seconds = 0, loop.max_steps, 0.0
+    losses: dict[str, float] = {}
     checkpoint = latest_checkpoint(folder)
     if checkpoint is not None:
         stems = ["model", "optimizer", *(["ema"] if averaged is not None else [])]
@@ -150,7 +152,7 @@ def fit(
         load_optimizer(optimizer, tensors["optimizer"])
         if averaged is not None:
             averaged.load_state_dict(tensors["ema"])
-        step, seconds = state["step"], state["seconds"]
+        step, seconds, losses = state["step"], state["seconds"], state.get("losses", {})
         total_steps = state["total_steps"] if loop.max_steps is None else loop.max_steps
 
     model = torch.compile(objective) if loop.compile else objective
@@ -160,16 +162,14 @@ def fit(
     def checkpoint_now() -> None:
         if not accelerator.is_main_process:
             return
-        finite_losses(sums, norms, step)  # a checkpoint of broken weights would replace the last good one
         tensors = {
             "model": module_tensors(objective),
             "optimizer": optimizer_tensors(getattr(optimizer, "optimizer", optimizer)),
         }
         if averaged is not None:
             tensors["ema"] = averaged.state_dict()
-        save_checkpoint(folder, step, tensors, {"total_steps": total_steps, "seconds": seconds})
+        save_checkpoint(folder, step, tensors, {"total_steps": total_steps, "seconds": seconds, "losses": losses})
 
-    losses: dict[str, float] = {}
     sums: dict[str, Tensor] = {}
     norms = torch.zeros((), device=accelerator.device)
     started, segments = time.perf_counter(), 0
@@ -204,13 +204,12 @@ def fit(
             elapsed = seconds + now - started
             if total_steps is None and step - first == loop.calibration_steps // 2:
                 warm_seconds = elapsed  # the first steps of a process warm caches and compilers up
-            if total_steps is None and step - first >= loop.calibration_steps:
+            calibrated = total_steps is None and step - first >= loop.calibration_steps
+            if calibrated:
                 assert loop.max_minutes is not None
                 per_step = (elapsed - warm_seconds) / (loop.calibration_steps - loop.calibration_steps // 2)
                 total_steps = agree(steps_for(loop.max_minutes, per_step, step), accelerator)
                 progress.total = total_steps
-                seconds, started = elapsed, now
-                checkpoint_now()  # from here on the schedule is fixed, whatever happens
             if step % loop.log_every == 0 or step == total_steps:
                 losses = finite_losses(sums, norms, step)
                 rate_segments = segments / (now - window_start)
@@ -225,13 +224,17 @@ def fit(
                         seconds=round(elapsed, 2),
                     )
                 segments, window_start = 0, time.perf_counter()
-            if step % loop.checkpoint_every == 0 or step == total_steps:
-                seconds += time.perf_counter() - started
-                checkpoint_now()
-                if validate is not None and metrics is not None:
+            regular = step % loop.checkpoint_every == 0 or step == total_steps
+            if regular or calibrated:  # after calibration the schedule is fixed, whatever happens
+                paused = time.perf_counter()
+                seconds += paused - started
+                finite_losses(sums, norms, step)  # a checkpoint of broken weights would replace the last good one
+                if regular and validate is not None and metrics is not None:
                     objective.eval()
-                    metrics.write(step=step, **validate())
-                started = window_start = time.perf_counter()
+                    metrics.write(step=step, **validate())  # a kill after the checkpoint would lose it for good
+                checkpoint_now()
+                started = time.perf_counter()
+                window_start += started - paused
     if averaged is not None:
         with torch.no_grad():
             for target, source in zip((ema_of or objective).parameters(), averaged.parameters(), strict=True):

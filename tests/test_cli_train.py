@@ -150,6 +150,34 @@ def test_a_run_that_starts_from_a_model_records_its_shapes(
         assert values["decoder"]["context_window"] == 1
 
 
+def test_a_diffusion_run_that_starts_from_a_model_records_its_shapes(
+    run: Run, tiny_corpus: Path, tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    import yaml
+
+    start = ["train", "diffusion", tiny_corpus, "--init", tiny_model_dir, "--out", tmp_path / "run"]
+    loop = sets("loop.max_steps=1", "loop.warmup_steps=1", "loop.batch_documents=4")
+    for option, message in {
+        "denoiser.width=96": "denoiser.width is 96, but the model of --init has 16; leave it out, or leave out --init",
+        "denoiser.prediction=velocity": "denoiser.prediction is 'velocity', but the model of --init has 'sample'",
+        "condition.text_config={d_model: 48}": "condition.text_config.d_model is 48, but the model of --init has 16",
+        "condition.max_tokens=9": "condition.max_tokens is 9, but the model of --init has",
+    }.items():
+        assert run(*start, *loop, "--set", option).error.startswith(message)
+        assert not (tmp_path / "run").exists()
+    assert run(*start, *loop, "--set", "denoiser.width=16").code == 0
+    stored = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
+    result = json.loads((tmp_path / "run" / "result.json").read_text())["config"]
+    there = {
+        part: json.loads((tmp_path / "run" / "model" / part / "config.json").read_text())
+        for part in ("denoiser", "condition_encoder")
+    }
+    for values in (stored, result):
+        assert values["denoiser"] == {name: there["denoiser"][name] for name in values["denoiser"]}
+        assert values["condition"]["text_config"] == there["condition_encoder"]["text_config"]
+        assert values["condition"]["max_tokens"] == there["condition_encoder"]["max_tokens"]
+
+
 def test_configs_that_are_wrong(run: Run, tmp_path: Path) -> None:
     def error(*options: object) -> str:
         return run("train", "representation", "--out", tmp_path / "run", *options).error
@@ -179,8 +207,22 @@ def test_text_configs_that_are_wrong(
     run: Run, tiny_corpus: Path, tiny_model_dir: Path, tmp_path: Path, stage: str, option: str, message: str
 ) -> None:
     options = [*(["--representation", tiny_model_dir] if stage == "diffusion" else []), *sets("data.vocab_size=300")]
+    options += sets("loop.max_steps=1")
     failed = run("train", stage, tiny_corpus, "--out", tmp_path / "run", *options, "--set", option)
     assert message in failed.error and not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("stage", "option"), [("diffusion", "--representation"), ("adaptation", "--model")])
+def test_a_run_without_an_end_is_refused_before_its_corpus_is_read(
+    run: Run, tiny_model_dir: Path, tmp_path: Path, stage: str, option: str
+) -> None:
+    """The corpus is not there: a run that got so far would say that."""
+    arguments = ["train", stage, tmp_path / "nowhere.jsonl", "--out", tmp_path / "run", option, tiny_model_dir]
+    assert run(*arguments).error.startswith("give loop.max_steps or loop.max_minutes")
+    short = run(*arguments, "--max-minutes", 1, *sets("loop.warmup_steps=2"))
+    assert "loop.calibration_steps (30) must lie inside loop.warmup_steps (2)" in short.error
+    assert "nowhere.jsonl" in run(*arguments, *sets("loop.max_steps=1")).error
+    assert not (tmp_path / "run").exists()
 
 
 def test_corpora_that_are_wrong(run: Run, tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def representation(
         offline()
 
     if init is not None:
-        from ..pipelines.build_representation import with_shapes_of_start
+        from ..pipelines.shapes import with_shapes_of_start
 
         values = with_shapes_of_start(values, init, set_ or [])
 
@@ -121,6 +121,11 @@ def diffusion(
     overrides = _overrides(data, max_minutes, set_, representation=representation)
     values = load_config(DiffusionConfig, config, overrides)
     offline()
+
+    if init is not None:
+        from ..pipelines.shapes import with_shapes_of_start
+
+        values = with_shapes_of_start(values, init, set_ or [])
 
     def run() -> None:
         from ..pipelines.train_diffusion import train_diffusion

@@ -36,6 +36,14 @@ def test_tokenizer_without_end_token_is_refused(model):
         load_representation(model)
 
 
+def test_weights_that_are_cut_short_are_refused(model):
+    file = model / "decoder" / "diffusion_pytorch_model.safetensors"
+    file.write_bytes(file.read_bytes()[:-10])
+    with pytest.raises(ValueError, match=r"the weights in .*decoder are damaged .*; get the model again$") as refused:
+        load_representation(model)
+    assert str(refused.value).count(str(model)) == 1
+
+
 def test_weights_that_are_not_finite_are_refused(model):
     file = model / "decoder" / "diffusion_pytorch_model.safetensors"
     tensors = load_file(file)

@@ -203,6 +203,53 @@ def test_finished_run_is_not_trained_further(tmp_path):
     assert torch.equal(weights(second), weights(first))
 
 
+def test_a_finished_run_still_gives_its_losses(tmp_path):
+    """A kill may come after the last checkpoint and before the result is written."""
+    state = run(Toy(), tmp_path)
+    assert run(Toy(), tmp_path, killed_at(0)) == state and {"loss", "error"} <= state.keys()
+    file = tmp_path / "checkpoint-12" / "state.json"
+    values = json.loads(file.read_text())
+    file.write_text(json.dumps({key: value for key, value in values.items() if key != "losses"}))  # an older version's
+    assert run(Toy(), tmp_path, killed_at(0)) == {key: state[key] for key in ("step", "total_steps", "seconds")}
+
+
+@pytest.mark.parametrize("kill", [4, 6, 12])
+def test_no_row_of_the_metrics_is_lost_at_a_checkpoint(tmp_path, monkeypatch, kill):
+    """Killed as soon as a checkpoint is there, that of the calibration at step 6 included."""
+    budget = {"max_steps": None, "max_minutes": 0.05, "calibration_steps": 6, "warmup_steps": 10, "log_every": 2}
+    save = training.save_checkpoint
+
+    def trained(folder: Path, kill: int | None) -> Tensor:
+        def save_and_stop(folder: Path, step: int, *rest: Any) -> None:
+            save(folder, step, *rest)
+            if step == kill:
+                raise Killed
+
+        clock, toy = Clock(0.25, first=0.25), Toy()
+        monkeypatch.setattr(training, "time", clock)
+        monkeypatch.setattr(training, "save_checkpoint", save_and_stop)
+
+        def validate() -> dict[str, float]:
+            torch.rand(3)  # randomness of its own
+            with torch.no_grad():
+                return {"valid": float(toy(points(99))["loss"])}
+
+        fit(toy, clock.batch_at, loop(**budget), folder, Accelerator(), lambda batch: 10, validate)
+        return weights(toy)
+
+    def rows(folder: Path) -> list[dict[str, float]]:
+        lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+        return [{k: v for k, v in line.items() if k not in ("seconds", "segments_per_second")} for line in lines]
+
+    whole = trained(tmp_path / "whole", None)
+    with pytest.raises(Killed):
+        trained(tmp_path / "killed", kill)
+    assert latest_checkpoint(tmp_path / "killed") == tmp_path / "killed" / f"checkpoint-{kill}"
+    assert torch.equal(trained(tmp_path / "killed", None), whole)
+    assert [row["step"] for row in rows(tmp_path / "whole") if "valid" in row] == [4, 8, 12]
+    assert rows(tmp_path / "killed") == rows(tmp_path / "whole")
+
+
 def test_more_steps_continue_a_finished_run(tmp_path):
     toy = Toy()
     run(toy, tmp_path)
