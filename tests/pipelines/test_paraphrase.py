@@ -204,5 +204,5 @@ def test_more_strength_more_change(
         assert len(best) > (0.3 if method == "gaussian" else 0.7) * len(sentences)
         bleu.append(sum(one.source_bleu for one in best) / len(best))
         distance.append(sum(one.edit_distance for one in best) / len(best))
-    assert bleu[0] > bleu[1] + 2 and bleu[1] > bleu[2] + 5, bleu
+    assert bleu[0] > bleu[1] > bleu[2] + 5, bleu
     assert distance[0] < distance[1] < distance[2], distance
