@@ -176,7 +176,7 @@ def results_page(folder: Path) -> str:
         + (
             f", {settings['num_inference_steps']} steps, guidance {settings['guidance_scale']:g}, temperature "
             f"{settings['temperature']:g}."
-            if settings.get("model")
+            if "num_inference_steps" in settings
             else "."
         ),
         f"- {settings['stories']} test stories of {settings['data']}, {settings['judge_stories']} judge stories, seed "
