@@ -124,7 +124,17 @@ class ParaphrasePipeline(StoryPipeline):
         Raises:
             ValueError: an argument is out of range, or a sentence is empty or too long.
         """
-        check_options(num, strength, method, oversample, temperature, change_weight, warning_weight, seed, batch_size)
+        check_options(
+            num=num,
+            strength=strength,
+            method=method,
+            oversample=oversample,
+            temperature=temperature,
+            change_weight=change_weight,
+            warning_weight=warning_weight,
+            seed=seed,
+            batch_size=batch_size,
+        )
         if isinstance(sentences, str):
             raise ValueError("sentences is one string; give a list of sentences")
         jobs = [InContext(one) if isinstance(one, str) else one for one in sentences]

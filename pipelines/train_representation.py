@@ -81,6 +81,7 @@ def train_representation(
     """
     if init and reuse:
         raise ValueError("give either init (the model as it is) or reuse (what of it fits the config)")
+    check_loop(config.loop)
     taught_by = config.distillation.teacher if config.distillation.weight else None
     if taught_by is not None:
         locate_sentence_encoder(taught_by, OPTION)
@@ -108,7 +109,6 @@ def train_representation(
     sampler = DocumentSampler.of(data.train, config.data, config.loop, accelerator)
     pairs = config.contrastive.pairs if config.contrastive.weight else 0
     teacher = None
-    check_loop(config.loop)
     if taught_by is not None:
         with accelerator.main_process_first():
             teacher = load_teacher(taught_by, config, data.train, data.tokenizer, folder, str(accelerator.device))
