@@ -21,7 +21,14 @@ import torch
 import typer
 from measure import NUM_SEGMENTS, Contender, Row, cell, loss_of, peak_memory, shown, synthetic_corpus, table
 from torch import Tensor, nn
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
+from transformers import (
+    BertConfig,
+    BertModel,
+    PreTrainedTokenizerFast,
+    T5Config,
+    T5EncoderModel,
+    T5ForConditionalGeneration,
+)
 
 from segdiff import StoryPipeline
 from segdiff.configs.loader import load_config
@@ -89,10 +96,8 @@ def measure_generation(model: str, repetitions: int) -> list[Row]:
 # ---------------------------------------------------------------------------------------------- training
 
 
-def compare(
-    contenders: Mapping[str, Contender], reference: str, repetitions: int, block_steps: int, warmup_steps: int
-) -> list[Row]:
-    """Segments/s of each contender in interleaved rounds, and the median over rounds of its ratio to `reference`.
+def compare(contenders: Mapping[str, Contender], repetitions: int, block_steps: int, warmup_steps: int) -> list[Row]:
+    """Segments/s of each contender in interleaved rounds, and the median over rounds of its ratio to each plain one.
 
     All of a round's contenders train on the same batches.
     """
@@ -110,9 +115,13 @@ def compare(
         {
             "what": name,
             "segments/s": statistics.median(speeds[name]),
-            "ratio to plain": statistics.median(
-                own / plain for own, plain in zip(speeds[name], speeds[reference], strict=True)
-            ),
+            **{
+                f"ratio to {plain}": statistics.median(
+                    own / other for own, other in zip(speeds[name], speeds[plain], strict=True)
+                )
+                for plain in contenders
+                if plain.startswith("plain")
+            },
             "parameters": contenders[name].num_parameters(),
         }
         for name in contenders
@@ -185,7 +194,7 @@ def diffusion_contenders(
     corpus: PreparedCorpus,
     tokenizer: PreTrainedTokenizerFast,
 ) -> dict[str, Contender]:
-    """The diffusion stage, and a plain transformer encoder on the same latents."""
+    """The diffusion stage, and plain transformers on the same latents: one that reads no condition, one that does."""
     encoder, _ = train_representation.build(representation, tokenizer)
     denoiser, condition_encoder = train_diffusion.build(config, encoder, tokenizer)
     objective = DiffusionObjective(denoiser, condition_encoder, config)
@@ -205,22 +214,43 @@ def diffusion_contenders(
     size = sum(parameter.numel() for parameter in objective.parameters())
     size -= condition_encoder.text_encoder.embed_tokens.weight.numel()  # rows that are looked up cost no time
     tokens_per_segment = shape[0] // (config.denoiser.latents_per_token or shape[0])
-    return {"plain BERT": plain_bert(config, tokens_per_segment, shape, size, batch_at), "diffusion": ours}
+    condition = condition_encoder.text_encoder.config
+    return {
+        "plain BERT": plain_bert(config, tokens_per_segment, shape, size, batch_at),
+        "plain BERT and T5, reading the condition": plain_bert(
+            config, tokens_per_segment, shape, size, batch_at, condition
+        ),
+        "diffusion": ours,
+    }
 
 
 class PlainEncoder(nn.Module):
-    """BERT layers over one vector per token, with a linear layer before and after."""
+    """BERT layers over one vector per token, with a linear layer before and after.
 
-    def __init__(self, config: BertConfig, token_dim: int) -> None:
+    With a `condition`, every layer also attends to the states of a T5 encoder of that shape, as `transformers` has it
+    (such layers are causal there, which costs the same).
+    """
+
+    def __init__(self, config: BertConfig, token_dim: int, condition: T5Config | None = None) -> None:
         super().__init__()
         self.input = nn.Linear(token_dim, config.hidden_size)
         self.bert = BertModel(config, add_pooling_layer=False)
         self.output = nn.Linear(config.hidden_size, token_dim)
+        self.condition = None
+        if condition is not None:
+            self.condition = T5EncoderModel(condition)
+            self.widen = nn.Linear(condition.d_model, config.hidden_size)
 
-    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """(B, L, token_dim) and mask (B, L) -> (B, L, token_dim)."""
-        states = self.bert(inputs_embeds=self.input(tokens), attention_mask=mask.long()).last_hidden_state
-        return self.output(states)
+    def forward(self, tokens: Tensor, mask: Tensor, ids: Tensor, seen: Tensor) -> Tensor:
+        """(B, L, token_dim) and mask (B, L), condition ids and mask (B, C) -> (B, L, token_dim)."""
+        read = {}
+        if self.condition is not None:
+            seen = seen.bool() | (torch.arange(seen.shape[1]) == 0)  # no row without keys
+            states = self.condition(input_ids=ids, attention_mask=seen.long()).last_hidden_state
+            read = {"encoder_hidden_states": self.widen(states), "encoder_attention_mask": seen.long()}
+        return self.output(
+            self.bert(inputs_embeds=self.input(tokens), attention_mask=mask.long(), **read).last_hidden_state
+        )
 
 
 def plain_bert(
@@ -229,8 +259,12 @@ def plain_bert(
     shape: tuple[int, int],
     num_parameters: int,
     batch_at: Callable[[int], LatentBatch],
+    condition: T5Config | None = None,
 ) -> Contender:
-    """A BERT with the denoiser's layers, width and tokens; its feed-forward width makes up the parameters."""
+    """A BERT with the denoiser's layers, width and tokens; its feed-forward width makes up the parameters.
+
+    With the config of a `condition` encoder it reads conditions as well.
+    """
     token_dim = shape[0] * shape[1] // tokens_per_segment
     options = {
         "vocab_size": 2,  # it reads vectors
@@ -241,15 +275,21 @@ def plain_bert(
         "hidden_dropout_prob": config.denoiser.dropout,
         "attention_probs_dropout_prob": 0.0,
     }
-    smallest = PlainEncoder(BertConfig(**options, intermediate_size=1), token_dim)
+    if condition is not None:
+        options |= {"is_decoder": True, "add_cross_attention": True, "use_cache": False}
+    smallest = PlainEncoder(BertConfig(**options, intermediate_size=1), token_dim, condition)
     missing = num_parameters - sum(parameter.numel() for parameter in smallest.parameters())
+    if smallest.condition is not None:
+        missing += smallest.condition.shared.weight.numel()  # looked up, as ours
     per_unit = config.denoiser.num_layers * (2 * config.denoiser.width + 1)
-    model = PlainEncoder(BertConfig(**options, intermediate_size=1 + max(0, round(missing / per_unit))), token_dim)
+    wide = BertConfig(**options, intermediate_size=1 + max(0, round(missing / per_unit)))
+    model = PlainEncoder(wide, token_dim, condition)
 
     def loss(batch: LatentBatch) -> Tensor:
         tokens = batch.latents.reshape(batch.latents.shape[0], -1, token_dim)
         mask = batch.segment_mask.repeat_interleave(tokens_per_segment, 1)
-        estimate = model(tokens + torch.randn_like(tokens), mask).float()
+        noisy = tokens + torch.randn_like(tokens)
+        estimate = model(noisy, mask, batch.condition_ids, batch.condition_mask).float()
         return ((estimate - tokens).square().mean(-1) * mask).sum() / mask.sum()
 
     return Contender(model, batch_at, loss, config.loop)
@@ -263,12 +303,8 @@ def measure_training(repetitions: int, quick: bool) -> tuple[list[Row], list[Row
     corpus, tokenizer = synthetic_corpus(20 if quick else 1000, data.vocab_size, data.max_tokens)
     block, warmup = (1, 1) if quick else (8, 4)
     torch.manual_seed(0)
-    first = compare(
-        representation_contenders(representation, corpus, tokenizer), "plain T5", repetitions, block, warmup
-    )
-    second = compare(
-        diffusion_contenders(diffusion, representation, corpus, tokenizer), "plain BERT", repetitions, 3 * block, warmup
-    )
+    first = compare(representation_contenders(representation, corpus, tokenizer), repetitions, block, warmup)
+    second = compare(diffusion_contenders(diffusion, representation, corpus, tokenizer), repetitions, 3 * block, warmup)
     about = {
         "segments": len(corpus.segments),
         "tokens per segment": float(corpus.segments.lengths.mean()),

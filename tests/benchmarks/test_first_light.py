@@ -40,7 +40,11 @@ def test_quick_run_reports_every_number(first_light, tiny_model_dir, tmp_path, c
         "adversarial",
         "contrastive + adversarial",
     ]
-    assert whats["Training, diffusion"] == ["plain BERT", "diffusion"]
+    assert whats["Training, diffusion"] == [
+        "plain BERT",
+        "plain BERT and T5, reading the condition",
+        "diffusion",
+    ]
     assert [what.split()[:2] for what in whats["Command line"]] == [["segdiff", "generate"], ["segdiff", "--help"]]
     for row in [row for part in parts.values() for row in part["rows"]]:
         assert all(value > 0 for name, value in row.items() if name != "what")
@@ -52,9 +56,10 @@ def test_quick_run_reports_every_number(first_light, tiny_model_dir, tmp_path, c
 
 def test_plain_models_are_about_the_size_of_ours(first_light):
     _, rows, _ = first_light.measure_training(repetitions=1, quick=True)
-    plain, ours = (row["parameters"] for row in rows)
+    plain, reading, ours = (row["parameters"] for row in rows)
     looked_up = 400 * 16  # the condition encoder's token embedding
     assert plain == pytest.approx(ours - looked_up, rel=0.02)
+    assert reading == pytest.approx(ours, rel=0.02)
 
 
 def test_contrastive_rows_have_triples_and_plain_has_none(first_light):
