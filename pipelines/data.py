@@ -158,7 +158,7 @@ def _prepare_folder(config: DataConfig, ready: Path, tokenizer: PreTrainedTokeni
         tokenizer.save_pretrained(temporary / "tokenizer")
         pairs = read_paraphrases(config.paraphrases)
         documents = read_all(config.train, config.max_documents)
-        prepare(documents, pairs, tokenizer, config.max_tokens).save(temporary / "train")
+        prepare(documents, pairs, tokenizer, config.max_tokens, show_progress=True).save(temporary / "train")
         if config.valid:
             held_out = read_all(config.valid, config.max_documents)
             prepare(held_out, [], tokenizer, config.max_tokens).save(temporary / "valid")

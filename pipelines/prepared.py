@@ -12,6 +12,7 @@ from random import Random
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
+from tqdm import tqdm
 from transformers import PreTrainedTokenizerFast
 
 from ..encoders.corruptions import change_meaning, changes_of_meaning, keep_meaning
@@ -118,6 +119,7 @@ def prepare(
     tokenizer: PreTrainedTokenizerFast,
     max_tokens: int,
     seed: int = 0,
+    show_progress: bool = False,
 ) -> PreparedCorpus:
     """Tokenise documents and build contrastive triples.
 
@@ -127,6 +129,7 @@ def prepare(
         tokenizer: ours or any fast tokenizer with an end token.
         max_tokens: longer segments are left out.
         seed: of the rules that rewrite segments.
+        show_progress: a progress bar on stderr.
     """
     rng = Random(seed)
     segments: list[list[int]] = []
@@ -143,7 +146,7 @@ def prepare(
             pairs += [(anchor, positive)] * max(len(found), 1)
     num_given = len(pairs)
     texts_of: list[tuple[str, ...]] = []
-    for document in documents:
+    for document in tqdm(documents, "reading", unit=" documents", disable=not show_progress):
         tokens = segment_tokens(tokenizer, document.segments)
         for piece in document_pieces([len(row) for row in tokens], max_tokens):
             rows.append(list(range(len(segments), len(segments) + len(piece))))
@@ -156,7 +159,7 @@ def prepare(
     for texts in texts_of:
         for word in {word.strip(".,!?;:\"'").lower() for text in texts for word in text.split()}:
             frequency[word] = frequency.get(word, 0) + 1
-    for texts in texts_of:
+    for texts in tqdm(texts_of, "rewriting by rule", unit=" documents", disable=not show_progress):
         words = extract_keywords(texts, frequency, KEYWORDS_PER_DOCUMENT)
         document_keywords.append(list(range(len(keywords), len(keywords) + len(words))))
         keywords.extend(words)

@@ -92,7 +92,7 @@ def cached_latents(encoder: SegmentEncoder, corpus: PreparedCorpus, path: Path) 
                 return tensors[key]
         except SafetensorError:
             pass  # cut short by a kill; computed again
-    raw = encode_corpus(encoder, corpus)
+    raw = encode_corpus(encoder, corpus, show_progress=True)
     latents = encoder.normalize(raw.to(encoder.latent_mean.device)).cpu().to(torch.float16)
     temporary = path.with_name(path.name + ".tmp")
     save_file({key: latents}, temporary)

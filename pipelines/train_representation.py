@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor
+from tqdm import tqdm
 from transformers import PreTrainedTokenizerFast
 
 from ..configs.schema import DataConfig, LoopConfig, RepresentationConfig
@@ -32,7 +33,11 @@ STATISTICS_SEGMENTS = 20_000
 
 @torch.no_grad()
 def encode_corpus(
-    encoder: SegmentEncoder, corpus: PreparedCorpus, indices: np.ndarray | None = None, batch_size: int = 256
+    encoder: SegmentEncoder,
+    corpus: PreparedCorpus,
+    indices: np.ndarray | None = None,
+    batch_size: int = 256,
+    show_progress: bool = False,
 ) -> Tensor:
     """Raw latents (N, K, D) of a prepared corpus's segments, on the CPU in single precision."""
     indices = np.arange(len(corpus.segments)) if indices is None else indices
@@ -40,9 +45,11 @@ def encode_corpus(
     order = indices[np.argsort(corpus.segments.lengths[indices], kind="stable")]
     latents = torch.empty(len(order), *encoder.latent_mean.shape)
     place = torch.from_numpy(np.argsort(np.argsort(corpus.segments.lengths[indices], kind="stable")))
-    for start in range(0, len(order), batch_size):
-        ids, mask = pad_rows([corpus.segments[int(index)] for index in order[start : start + batch_size]])
-        latents[start : start + batch_size] = encoder(ids.to(device), mask.to(device)).float().cpu()
+    with tqdm(total=len(order), desc="encoding", unit=" segments", disable=not show_progress) as bar:
+        for start in range(0, len(order), batch_size):
+            ids, mask = pad_rows([corpus.segments[int(index)] for index in order[start : start + batch_size]])
+            latents[start : start + batch_size] = encoder(ids.to(device), mask.to(device)).float().cpu()
+            bar.update(len(ids))
     return latents[place]
 
 
