@@ -47,11 +47,15 @@ def stories(folder: Path) -> list[str]:
     return _block([numbers], table(plain_rows(rows)))
 
 
-def where_lost(folder: Path) -> list[str]:
-    """True and sampled gists, rendered and as the nearest human sentences."""
-    numbers = read(folder, "where-lost")
-    rows = [row for row in headlines(numbers) if row["row"] in ("human", *numbers["settings"]["systems"])]
-    return _block([numbers], table(plain_rows([_without(row, "task", "rouge_l") for row in rows])))
+def systems(name: str) -> Callable[[Path], list[str]]:
+    """People and the systems of a report of one task."""
+
+    def rendered(folder: Path) -> list[str]:
+        numbers = read(folder, name)
+        rows = [row for row in headlines(numbers) if row["row"] in ("human", *numbers["settings"]["systems"])]
+        return _block([numbers], table(plain_rows([_without(row, "task", "rouge_l") for row in rows])))
+
+    return rendered
 
 
 def drawing(folder: Path) -> list[str]:
@@ -124,7 +128,8 @@ def speed(name: str) -> Callable[[Path], list[str]]:
 
 TABLES: dict[str, Callable[[Path], list[str]]] = {
     "stories": stories,
-    "where-lost": where_lost,
+    "where-lost": systems("where-lost"),
+    "matched": systems("matched"),
     "drawing": drawing,
     "sweep": sweep,
     "choice": choice,

@@ -4,12 +4,12 @@
     python benchmarks/results.py --check                            # exit 1 where one differs from its numbers
     python benchmarks/results.py --add stories=report/report.json --add choice-middle=middle.json    # new numbers
 
-The names of --add: `stories`, `where-lost`, `sweep` and `drawing-...` (report.json of `segdiff evaluate stories`),
-`choice-middle`, `-left`, `-cloze` and `-counterfactual` (--out of `segdiff evaluate choice`), `generation` and
-`generation-short` (--out of `benchmarks/generation.py`; the first draws docs/generation.png again, too), and `training`
-(--out of `benchmarks/training.py`). Texts are left out. The command that is shown beside a table is
-that of --command, else the file's own, else that of the numbers which it replaces: with new weights the same commands
-need not be told again.
+The names of --add: `stories`, `where-lost`, `matched`, `sweep` and `drawing-...` (report.json of
+`segdiff evaluate stories`), `choice-middle`, `-left`, `-cloze` and `-counterfactual` (--out of
+`segdiff evaluate choice`), `generation` and `generation-short` (--out of `benchmarks/generation.py`; the first draws
+docs/generation.png again, too), and `training` (--out of `benchmarks/training.py`). Texts are left out. The command
+that is shown beside a table is that of --command, else the file's own, else that of the numbers which it replaces:
+with new weights the same commands need not be told again.
 """
 
 import argparse
@@ -23,7 +23,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from doc_tables import results_page, with_tables
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-REPORT_KEYS = {"sweep": ("settings", "sweep"), "where-lost": ("settings", "tables"), "drawing": ("settings", "tables")}
+TABLES_ALONE = ("settings", "tables")
+REPORT_KEYS = {
+    "sweep": ("settings", "sweep"),
+    "where-lost": TABLES_ALONE,
+    "matched": TABLES_ALONE,
+    "drawing": TABLES_ALONE,
+}
 
 
 def kept(name: str, numbers: dict[str, Any]) -> dict[str, Any]:
