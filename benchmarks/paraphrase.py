@@ -29,7 +29,7 @@ from acceptability import Acceptability
 from torch import Tensor
 
 from segdiff.encoders.corruptions import keep_meaning
-from segdiff.pipelines.candidates import normalised, similarity_model, source_bleu
+from segdiff.pipelines.candidates import by_rule, normalised, similarity_model, source_bleu
 from segdiff.pipelines.card import table
 from segdiff.pipelines.corpus import read_documents
 from segdiff.pipelines.files import write_json
@@ -204,6 +204,9 @@ def frontier(
             found = pipeline(jobs, num, strength, method)
             best = [[one.text for one in some[:1]] for some in found]
             rows.append({**judge.row(f"{method} {strength:g}", best, sources, references), "strength": strength})
+            if method == "mixed":  # beside the rules alone, which change no other sentences
+                some = [one if by_rule(source) else [] for one, source in zip(best, sources, strict=True)]
+                rows.append(judge.row(f"{method} {strength:g}, where rules apply", some, sources, references))
             if strength == DEFAULT:
                 every = [[one.text for one in some] for some in found]
                 rows.append(judge.row(f"{method} {strength:g}, all {num}", every, sources, references))
@@ -275,6 +278,7 @@ def plot(rows: Rows, file: Path) -> None:
             if (
                 "similarity" in row
                 and ", all" not in row["row"]
+                and "apply" not in row["row"]
                 and "guards" not in row["row"]
                 and not (row["copies"] and row["row"] != "copy")
             ):

@@ -6,13 +6,15 @@ N texts, C numbers of an embedding.
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..encoders.corruptions import keep_meaning
 from .guards import facts, guard_warnings
 from .ladder import loops, words
 from .paraphrase_options import CHANGE_WEIGHT, WARNING_WEIGHT
@@ -20,6 +22,7 @@ from .sentence_encoders import load_sentence_encoder
 
 FLUENCY_WEIGHT = 0.5
 LOSS_WEIGHT = 0.5
+RULE_TRIES = 20
 INVENTION_WEIGHT = 0.1
 
 Embed = Callable[[Sequence[str]], Tensor]
@@ -78,6 +81,14 @@ def edit_distance(source: str, text: str) -> float:
         for place, other in enumerate(right, start=1):
             diagonal, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1, diagonal + (word != other))
     return row[-1] / max(len(left), len(right), 1)
+
+
+@lru_cache(maxsize=10_000)
+def by_rule(source: str) -> tuple[str, ...]:
+    """Rewordings by the rules that keep the meaning (synonyms, phrases, contractions); () where none applies."""
+    rng = Random(0)
+    found = (keep_meaning(source, rng) for _ in range(RULE_TRIES))
+    return tuple(distinct(source, [text for text in found if text is not None]))
 
 
 def lost_information(source: str, text: str, information: Callable[[str], float]) -> float:

@@ -20,6 +20,7 @@ from ..encoders.segmenters.segment import Segment, Segmenter, join
 from .candidates import (
     Candidate,
     Embed,
+    by_rule,
     distinct,
     edit_distance,
     invented,
@@ -118,7 +119,7 @@ class ParaphrasePipeline(StoryPipeline):
             strength: in (0, 1]; more strength, more change. Half of it is the share of the words that should change.
             method: "denoise" (noised to `denoising_level`, denoised with the neighbours as context), "meaning" (some
                 word latents are drowned, the gist stays), "gaussian" (noise on all latents), "mixed" (one half of the
-                candidates by each of the first two).
+                candidates by each of the first two, and rewordings by rule).
             oversample: candidates written for each that is wanted.
             temperature: of the decoder; 0 = its likeliest text.
             change_weight: how much meeting that share is worth against similarity; see `rank`.
@@ -172,6 +173,9 @@ class ParaphrasePipeline(StoryPipeline):
                 texts = self._decode(latents, levels, around, draws.uniforms, temperature)
                 for i, some in enumerate(written):
                     some.extend(texts[i * pool : (i + 1) * pool])
+            if method == "mixed":
+                for job, some in zip(batch, written, strict=True):
+                    some.extend(by_rule(job.text))
             every = [distinct(job.text, some) for job, some in zip(batch, written, strict=True)]
             sources, wanted = [job.text for job in batch], strength * MAX_CHANGE
             plain = self._plain(batch)
@@ -383,7 +387,8 @@ class ParaphrasePipeline(StoryPipeline):
             alike = (vectors[part] @ vectors[row]).tolist()
             fluent = (fluencies[part] - fluencies[row]).clamp_max(0).tolist()
             odd = [invented(source, text, is_word) for text in some]
-            lost = [lost_information(source, text, information) for text in some]
+            kept = [source, *by_rule(source)]  # a word for which a rule has another is not lost
+            lost = [min(lost_information(one, text, information) for one in kept) for text in some]
             measured.append(measure(source, some, alike, fluent, odd, lost, warning_weight))
         return measured
 

@@ -8,7 +8,17 @@ import pytest
 import torch
 
 from segdiff import ParaphrasePipeline, StoryPipeline
-from segdiff.pipelines.candidates import Candidate, distinct, edit_distance, measure, normalised, rank, source_bleu
+from segdiff.pipelines.candidates import (
+    Candidate,
+    by_rule,
+    distinct,
+    edit_distance,
+    lost_information,
+    measure,
+    normalised,
+    rank,
+    source_bleu,
+)
 from segdiff.pipelines.corpus import read_documents
 from segdiff.pipelines.paraphrase import InContext
 from segdiff.pipelines.paraphrase_options import METHODS
@@ -85,6 +95,20 @@ def test_what_a_warning_costs() -> None:
     )
     assert lost.warnings and not kept.warnings
     assert lost.score == pytest.approx(kept.score - 0.1) and free.score == kept.score
+
+
+def test_what_a_rare_word_costs(pipeline: ParaphrasePipeline) -> None:
+    source, information = "The man saw a xylophone.", pipeline._information
+    rare, frequent = (lost_information(source, text, information) for text in ("The man saw.", "Man saw a xylophone."))
+    assert 0 < frequent < rare < 1
+    assert lost_information(source, source.upper(), information) == 0 and lost_information("", "a", information) == 0
+
+
+def test_rules_reword_and_lose_nothing(pipeline: ParaphrasePipeline) -> None:
+    assert "He purchased it." in by_rule("He bought it.") and by_rule("Xyzzy.") == ()
+    mixed, own = (paraphrase(pipeline, ["He bought it."], method=method, num=20)[0] for method in ("mixed", "meaning"))
+    (reworded,) = [one for one in mixed if one.text == "He purchased it."]
+    assert reworded.lost == 0 and not any(one.text == "He purchased it." for one in own)
 
 
 def test_another_model_ranks(pipeline: ParaphrasePipeline) -> None:
