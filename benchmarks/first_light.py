@@ -139,18 +139,19 @@ def representation_contenders(
         return lambda step: segment_batch(corpus, sampler(step), pairs, np.random.default_rng([0, step]))
 
     contenders = {"plain T5": plain_t5(config, tokenizer, batches(0))}
-    for name, contrastive, adversarial in [
-        ("regularisers off", False, False),
-        ("contrastive", True, False),
-        ("adversarial", False, True),
-        ("contrastive + adversarial", True, True),
+    for name, contrastive, adversarial, noise in [
+        ("regularisers off", False, False, False),
+        ("noise", False, False, True),
+        ("contrastive", True, False, False),
+        ("adversarial", False, True, False),
+        ("all three", True, True, True),
     ]:
         changed = config.model_dump()
         if not contrastive:
             changed["contrastive"]["weight"] = 0.0
         if not adversarial:
             changed["adversarial"]["weight"] = 0.0
-        if not contrastive and not adversarial:
+        if not noise:
             changed["noise"]["max_strength"] = 0.0
         own = RepresentationConfig.model_validate(changed)
         objective = RepresentationObjective(*train_representation.build(own, tokenizer), own)

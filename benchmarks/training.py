@@ -69,7 +69,7 @@ def contenders(quick: bool, width: int, layers: int) -> tuple[dict[str, Contende
     diffusion = load_config(DiffusionConfig, "diffusion-tiny", QUICK_DIFFUSION if quick else [])
     data = representation.data
     corpus, tokenizer = synthetic_corpus(20 if quick else 1000, data.vocab_size, data.max_tokens)
-    first = representation_contenders(representation, corpus, tokenizer)["contrastive + adversarial"]
+    first = representation_contenders(representation, corpus, tokenizer)["all three"]
     second = diffusion_contenders(diffusion, representation, corpus, tokenizer)["diffusion"]
     size = first.num_parameters() + second.num_parameters()
     found = {REPRESENTATION: first, DIFFUSION: second}

@@ -36,9 +36,10 @@ def test_quick_run_reports_every_number(first_light, tiny_model_dir, tmp_path, c
     assert whats["Training, representation"] == [
         "plain T5",
         "regularisers off",
+        "noise",
         "contrastive",
         "adversarial",
-        "contrastive + adversarial",
+        "all three",
     ]
     assert whats["Training, diffusion"] == [
         "plain BERT",
@@ -72,9 +73,10 @@ def test_contrastive_rows_have_triples_and_plain_has_none(first_light):
     assert triples == {
         "plain T5": False,
         "regularisers off": False,
+        "noise": False,
         "contrastive": True,
         "adversarial": False,
-        "contrastive + adversarial": True,
+        "all three": True,
     }
     assert {int(contender.batch_at(0).tokens.sum()) for contender in contenders.values()} == {
         int(contenders["plain T5"].batch_at(0).tokens.sum())
@@ -86,9 +88,10 @@ def test_contrastive_rows_have_triples_and_plain_has_none(first_light):
     }
     assert terms == {
         "regularisers off": set(),
+        "noise": set(),
         "contrastive": {"contrastive"},
         "adversarial": {"adversarial"},
-        "contrastive + adversarial": {"contrastive", "adversarial"},
+        "all three": {"contrastive", "adversarial"},
     }
 
 
