@@ -22,6 +22,7 @@ from .sentence_encoders import load_sentence_encoder
 
 FLUENCY_WEIGHT = 0.5
 LOSS_WEIGHT = 0.5
+ADDITION_WEIGHT = 0.25
 RULE_TRIES = 20
 INVENTION_WEIGHT = 0.1
 
@@ -39,7 +40,9 @@ class Candidate:
         source_bleu: sentence BLEU against the source, 0 .. 100; 100 = the same words.
         edit_distance: words inserted, deleted or replaced, over the words of the longer text, 0 .. 1.
         fluency: log-probability a token above the source's, by the decoder without latents; at most 0.
-        lost: share of the source's information that is not among its words, 0 .. 1; see `lost_information`.
+        lost: share of the source's information that is not among its words, 0 .. 1; see `lost_information`. A word that
+            a rule has exchanged for another is neither lost nor added.
+        added: share of its own information that is not among the source's words, 0 .. 1.
         score: what candidates are ranked by.
         warnings: numbers, names, negation and quoted words that it lost or added; or that the model hardly knows the
             source.
@@ -51,6 +54,7 @@ class Candidate:
     edit_distance: float
     fluency: float
     lost: float
+    added: float
     score: float
     warnings: list[str] = field(default_factory=list)
 
@@ -108,6 +112,18 @@ def lost_information(source: str, text: str, information: Callable[[str], float]
     return sum(weight[word] * times for word, times in (said - Counter(words(text))).items()) / total if total else 0.0
 
 
+def changed_information(source: str, text: str, information: Callable[[str], float]) -> tuple[float, float]:
+    """What a rewording loses of its source and what it adds, each as `lost_information`.
+
+    Both against the source or that of its rewordings `by_rule` which is nearest.
+    """
+    pairs = [
+        (lost_information(one, text, information), lost_information(text, one, information))
+        for one in (source, *by_rule(source))
+    ]
+    return min(pairs, key=lambda pair: LOSS_WEIGHT * pair[0] + ADDITION_WEIGHT * pair[1])
+
+
 @cache
 def _bleu() -> Any:
     from sacrebleu.metrics import BLEU
@@ -132,34 +148,35 @@ def measure(
     similarity: Sequence[float],
     fluency: Sequence[float],
     inventions: Sequence[int],
-    lost: Sequence[float],
+    changed: Sequence[tuple[float, float]],
     warning_weight: float = WARNING_WEIGHT,
 ) -> list[Candidate]:
     """Candidates with the score that does not ask how much has changed:
 
-        similarity - LOSS_WEIGHT * lost + FLUENCY_WEIGHT * fluency - INVENTION_WEIGHT * inventions
-            - warning_weight * warnings
+        similarity - LOSS_WEIGHT * lost - ADDITION_WEIGHT * added + FLUENCY_WEIGHT * fluency
+            - INVENTION_WEIGHT * inventions - warning_weight * warnings
 
     Args:
         source: the sentence that was reworded.
         texts: its distinct rewordings.
         similarity, fluency: of each; see `Candidate`.
         inventions: of each, its words that are `invented`.
-        lost: of each, its `lost_information`.
+        changed: of each, what is lost and added; see `changed_information`.
         warning_weight: what a warning costs.
     """
     known = facts(source)
     found = []
-    for text, alike, fluent, odd, gone in zip(texts, similarity, fluency, inventions, lost, strict=True):
+    for text, alike, fluent, odd, (lost, added) in zip(texts, similarity, fluency, inventions, changed, strict=True):
         warnings = guard_warnings(known, text)
-        score = alike - LOSS_WEIGHT * gone + FLUENCY_WEIGHT * fluent - INVENTION_WEIGHT * odd
-        score -= warning_weight * len(warnings)
+        score = alike - LOSS_WEIGHT * lost - ADDITION_WEIGHT * added + FLUENCY_WEIGHT * fluent
+        score -= INVENTION_WEIGHT * odd + warning_weight * len(warnings)
         numbers = {
             "similarity": alike,
             "source_bleu": source_bleu(source, text),
             "edit_distance": edit_distance(source, text),
             "fluency": fluent,
-            "lost": gone,
+            "lost": lost,
+            "added": added,
             "score": score,
         }
         rounded = {name: round(value, 4) for name, value in numbers.items()}

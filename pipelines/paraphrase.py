@@ -21,10 +21,10 @@ from .candidates import (
     Candidate,
     Embed,
     by_rule,
+    changed_information,
     distinct,
     edit_distance,
     invented,
-    lost_information,
     measure,
     normalised,
     rank,
@@ -387,9 +387,8 @@ class ParaphrasePipeline(StoryPipeline):
             alike = (vectors[part] @ vectors[row]).tolist()
             fluent = (fluencies[part] - fluencies[row]).clamp_max(0).tolist()
             odd = [invented(source, text, is_word) for text in some]
-            kept = [source, *by_rule(source)]  # a word for which a rule has another is not lost
-            lost = [min(lost_information(one, text, information) for one in kept) for text in some]
-            measured.append(measure(source, some, alike, fluent, odd, lost, warning_weight))
+            changed = [changed_information(source, text, information) for text in some]
+            measured.append(measure(source, some, alike, fluent, odd, changed, warning_weight))
         return measured
 
     def _information(self, word: str) -> float:

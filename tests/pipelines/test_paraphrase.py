@@ -11,6 +11,7 @@ from segdiff import ParaphrasePipeline, StoryPipeline
 from segdiff.pipelines.candidates import (
     Candidate,
     by_rule,
+    changed_information,
     distinct,
     edit_distance,
     lost_information,
@@ -91,7 +92,7 @@ def test_fluency_does_not_depend_on_the_batch(pipeline: ParaphrasePipeline) -> N
 def test_what_a_warning_costs() -> None:
     texts = ["He had dogs.", "He had two cats."]
     (lost, kept), (free, _) = (
-        measure("He had two dogs.", texts, [0.9] * 2, [0] * 2, [0] * 2, [0] * 2, w) for w in (0.1, 0)
+        measure("He had two dogs.", texts, [0.9] * 2, [0] * 2, [0] * 2, [(0, 0)] * 2, w) for w in (0.1, 0)
     )
     assert lost.warnings and not kept.warnings
     assert lost.score == pytest.approx(kept.score - 0.1) and free.score == kept.score
@@ -101,6 +102,8 @@ def test_what_a_rare_word_costs(pipeline: ParaphrasePipeline) -> None:
     source, information = "The man saw a xylophone.", pipeline._information
     rare, frequent = (lost_information(source, text, information) for text in ("The man saw.", "Man saw a xylophone."))
     assert 0 < frequent < rare < 1
+    lost, added = changed_information(source, "The man saw a zebra.", information)
+    assert 0 < lost < 1 and 0 < added < 1
     assert lost_information(source, source.upper(), information) == 0 and lost_information("", "a", information) == 0
 
 
@@ -108,7 +111,7 @@ def test_rules_reword_and_lose_nothing(pipeline: ParaphrasePipeline) -> None:
     assert "He purchased it." in by_rule("He bought it.") and by_rule("Xyzzy.") == ()
     mixed, own = (paraphrase(pipeline, ["He bought it."], method=method, num=20)[0] for method in ("mixed", "meaning"))
     (reworded,) = [one for one in mixed if one.text == "He purchased it."]
-    assert reworded.lost == 0 and not any(one.text == "He purchased it." for one in own)
+    assert reworded.lost == reworded.added == 0 and not any(one.text == "He purchased it." for one in own)
 
 
 def test_another_model_ranks(pipeline: ParaphrasePipeline) -> None:
@@ -201,7 +204,7 @@ def test_distance_and_copies() -> None:
 
 
 def test_rank_prefers_the_wanted_change() -> None:
-    near = Candidate("a", similarity=0.9, source_bleu=80, edit_distance=0.1, fluency=0, lost=0, score=0.9)
+    near = Candidate("a", similarity=0.9, source_bleu=80, edit_distance=0.1, fluency=0, lost=0, added=0, score=0.9)
     far = replace(near, text="b", edit_distance=0.5, score=0.8, warnings=["negation lost"])
     assert [one.text for one in rank([near, far], 0.1)] == ["a", "b"]
     assert [one.text for one in rank([near, far], 0.5)] == ["b", "a"]
@@ -230,5 +233,5 @@ def test_more_strength_more_change(
         assert len(best) > (0.3 if method == "gaussian" else 0.7) * len(sentences)
         bleu.append(sum(one.source_bleu for one in best) / len(best))
         distance.append(sum(one.edit_distance for one in best) / len(best))
-    assert bleu[0] > bleu[1] > bleu[2] + 5, bleu
+    assert bleu[0] > bleu[1] > bleu[2] + 3, bleu
     assert distance[0] < distance[1] < distance[2], distance
