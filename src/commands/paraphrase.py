@@ -34,7 +34,9 @@ def paraphrase(
     text: Annotated[str | None, typer.Argument(help="A sentence, or a text of several.")] = None,
     strength: Annotated[float, typer.Option(help="Above 0, up to 1; more strength, more change.")] = 0.4,
     num: Annotated[int, typer.Option(min=1, max=1000, help="Candidates wanted.")] = 5,
-    method: Annotated[str, typer.Option(help="mixed, denoise, meaning or gaussian: what moves them.")] = "mixed",
+    method: Annotated[
+        str, typer.Option(help="What moves them: denoise, meaning, gaussian, or mixed: the first two, and rules.")
+    ] = "mixed",
     sentence: Annotated[
         list[int] | None,
         typer.Option(min=1, help="Reword this sentence alone, from 1; the whole text is returned with it; repeatable."),
