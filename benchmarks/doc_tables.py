@@ -126,6 +126,16 @@ def speed(name: str) -> Callable[[Path], list[str]]:
     return rendered
 
 
+def first_light(folder: Path) -> list[str]:
+    """The parts of `benchmarks/first_light.py`, each with its command."""
+    lines = []
+    for title, part in read(folder, "first-light")["parts"].items():
+        columns = dict.fromkeys(column for row in part["rows"] for column in row)
+        rows = [{column: row.get(column, "") for column in columns} for row in part["rows"]]
+        lines += [f"**{title}**", "", *_block([part], table(rows)), ""]
+    return lines[:-1]
+
+
 TABLES: dict[str, Callable[[Path], list[str]]] = {
     "stories": stories,
     "where-lost": systems("where-lost"),
@@ -137,6 +147,7 @@ TABLES: dict[str, Callable[[Path], list[str]]] = {
     "generation": speed("generation"),
     "generation-short": speed("generation-short"),
     "training": speed("training"),
+    "first-light": first_light,
 }
 
 

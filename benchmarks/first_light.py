@@ -383,6 +383,7 @@ def main(
     command = ["python", "benchmarks/first_light.py", "--model", model, "--threads", str(threads)]
     command += ["--quick"] if quick else ["--repetitions", str(repetitions)]
     command += ["--keep-denormals"] if keep_denormals else []
+    result["command"] = shown(command)
 
     def report(title: str, part: str, rows: list[Row], note: str = "") -> None:
         line = shown([*command, "--parts", part])

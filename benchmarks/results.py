@@ -7,9 +7,9 @@
 The names of --add: `stories`, `where-lost`, `matched`, `sweep` and `drawing-...` (report.json of
 `segdiff evaluate stories`), `choice-middle`, `-left`, `-cloze` and `-counterfactual` (--out of
 `segdiff evaluate choice`), `generation` and `generation-short` (--out of `benchmarks/generation.py`; the first draws
-docs/generation.png again, too), and `training` (--out of `benchmarks/training.py`). Texts are left out. The command
-that is shown beside a table is that of --command, else the file's own, else that of the numbers which it replaces:
-with new weights the same commands need not be told again.
+docs/generation.png again, too), `training` and `first-light` (--out of `benchmarks/training.py` and
+`benchmarks/first_light.py`). Texts are left out. The command that is shown beside a table is that of --command, else
+the file's own, else that of the numbers which it replaces: with new weights the same commands need not be told again.
 """
 
 import argparse
@@ -48,7 +48,12 @@ def kept(name: str, numbers: dict[str, Any]) -> dict[str, Any]:
             return {key: numbers[key] for key in REPORT_KEYS[kind]}
         ladder = {key: value for key, value in (numbers["ladder"] or {}).items() if key != "examples"}
         return {**numbers, "examples": [], "ladder": ladder}
-    of_kind = {"choice": {"table", "settings"}, "generation": {"rows", "note"}, "training": {"rows", "data"}}
+    of_kind = {
+        "choice": {"table", "settings"},
+        "generation": {"rows", "note"},
+        "training": {"rows", "data"},
+        "first": {"parts"},
+    }
     wanted = of_kind.get(name.partition("-")[0])
     if wanted is None:
         raise ValueError(f"--add {name}: unknown name; see the head of this script")
