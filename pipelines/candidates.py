@@ -146,6 +146,7 @@ def measure(
     source: str,
     texts: Sequence[str],
     similarity: Sequence[float],
+    nearest: Sequence[float],
     fluency: Sequence[float],
     inventions: Sequence[int],
     changed: Sequence[tuple[float, float]],
@@ -153,22 +154,25 @@ def measure(
 ) -> list[Candidate]:
     """Candidates with the score that does not ask how much has changed:
 
-        similarity - LOSS_WEIGHT * lost - ADDITION_WEIGHT * added + FLUENCY_WEIGHT * fluency
+        nearest - LOSS_WEIGHT * lost - ADDITION_WEIGHT * added + FLUENCY_WEIGHT * fluency
             - INVENTION_WEIGHT * inventions - warning_weight * warnings
 
     Args:
         source: the sentence that was reworded.
         texts: its distinct rewordings.
         similarity, fluency: of each; see `Candidate`.
+        nearest: of each, the similarity to the source or to that of its rewordings `by_rule` which is nearest.
         inventions: of each, its words that are `invented`.
         changed: of each, what is lost and added; see `changed_information`.
         warning_weight: what a warning costs.
     """
     known = facts(source)
     found = []
-    for text, alike, fluent, odd, (lost, added) in zip(texts, similarity, fluency, inventions, changed, strict=True):
+    for text, alike, near, fluent, odd, (lost, added) in zip(
+        texts, similarity, nearest, fluency, inventions, changed, strict=True
+    ):
         warnings = guard_warnings(known, text)
-        score = alike - LOSS_WEIGHT * lost - ADDITION_WEIGHT * added + FLUENCY_WEIGHT * fluent
+        score = near - LOSS_WEIGHT * lost - ADDITION_WEIGHT * added + FLUENCY_WEIGHT * fluent
         score -= INVENTION_WEIGHT * odd + warning_weight * len(warnings)
         numbers = {
             "similarity": alike,

@@ -378,17 +378,21 @@ class ParaphrasePipeline(StoryPipeline):
         rows = segment_tokens(self.tokenizer, [text for some in texts for text in some])
         fits = iter([len(row) <= limit for row in rows])
         texts = [[text for text in some if next(fits)] for some in texts]
-        flat = [*sources, *(text for some in texts for text in some)]
+        meant = [[source, *by_rule(source)] for source in sources]  # what means the same, as far as the rules know
+        flat = [text for some in (*meant, *texts) for text in some]
         vectors, fluencies = embed(flat).float().cpu(), self.fluency(flat)
-        measured, first, is_word = [], len(sources), cache(self._is_word)
+        measured, is_word = [], cache(self._is_word)
+        row, first = 0, sum(map(len, meant))
         information = cache(self._information)
-        for row, (source, some) in enumerate(zip(sources, texts, strict=True)):
+        for source, same, some in zip(sources, meant, texts, strict=True):
             part = slice(first, first := first + len(some))
-            alike = (vectors[part] @ vectors[row]).tolist()
+            alike = vectors[part] @ vectors[row : row + len(same)].T
             fluent = (fluencies[part] - fluencies[row]).clamp_max(0).tolist()
             odd = [invented(source, text, is_word) for text in some]
             changed = [changed_information(source, text, information) for text in some]
-            measured.append(measure(source, some, alike, fluent, odd, changed, warning_weight))
+            near = alike.amax(1).tolist()
+            measured.append(measure(source, some, alike[:, 0].tolist(), near, fluent, odd, changed, warning_weight))
+            row += len(same)
         return measured
 
     def _information(self, word: str) -> float:

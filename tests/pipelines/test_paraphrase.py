@@ -92,9 +92,10 @@ def test_fluency_does_not_depend_on_the_batch(pipeline: ParaphrasePipeline) -> N
 def test_what_a_warning_costs() -> None:
     texts = ["He had dogs.", "He had two cats."]
     (lost, kept), (free, _) = (
-        measure("He had two dogs.", texts, [0.9] * 2, [0] * 2, [0] * 2, [(0, 0)] * 2, w) for w in (0.1, 0)
+        measure("He had two dogs.", texts, [0.8] * 2, [0.9] * 2, [0] * 2, [0] * 2, [(0, 0)] * 2, w) for w in (0.1, 0)
     )
     assert lost.warnings and not kept.warnings
+    assert lost.similarity == 0.8 and kept.score == pytest.approx(0.9)
     assert lost.score == pytest.approx(kept.score - 0.1) and free.score == kept.score
 
 
