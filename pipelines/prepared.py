@@ -129,7 +129,7 @@ def prepare(
         tokenizer: ours or any fast tokenizer with an end token.
         max_tokens: longer segments are left out.
         seed: of the rules that rewrite segments.
-        show_progress: a progress bar on stderr.
+        show_progress: a progress bar on stderr, where that is a terminal.
     """
     rng = Random(seed)
     segments: list[list[int]] = []
@@ -146,7 +146,7 @@ def prepare(
             pairs += [(anchor, positive)] * max(len(found), 1)
     num_given = len(pairs)
     texts_of: list[tuple[str, ...]] = []
-    for document in tqdm(documents, "reading", unit=" documents", disable=not show_progress):
+    for document in tqdm(documents, "reading", unit=" documents", disable=None if show_progress else True):
         tokens = segment_tokens(tokenizer, document.segments)
         for piece in document_pieces([len(row) for row in tokens], max_tokens):
             rows.append(list(range(len(segments), len(segments) + len(piece))))
@@ -159,7 +159,7 @@ def prepare(
     for texts in texts_of:
         for word in {word.strip(".,!?;:\"'").lower() for text in texts for word in text.split()}:
             frequency[word] = frequency.get(word, 0) + 1
-    for texts in tqdm(texts_of, "rewriting by rule", unit=" documents", disable=not show_progress):
+    for texts in tqdm(texts_of, "rewriting by rule", unit=" documents", disable=None if show_progress else True):
         words = extract_keywords(texts, frequency, KEYWORDS_PER_DOCUMENT)
         document_keywords.append(list(range(len(keywords), len(keywords) + len(words))))
         keywords.extend(words)

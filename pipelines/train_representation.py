@@ -45,7 +45,7 @@ def encode_corpus(
     order = indices[np.argsort(corpus.segments.lengths[indices], kind="stable")]
     latents = torch.empty(len(order), *encoder.latent_mean.shape)
     place = torch.from_numpy(np.argsort(np.argsort(corpus.segments.lengths[indices], kind="stable")))
-    with tqdm(total=len(order), desc="encoding", unit=" segments", disable=not show_progress) as bar:
+    with tqdm(total=len(order), desc="encoding", unit=" segments", disable=None if show_progress else True) as bar:
         for start in range(0, len(order), batch_size):
             ids, mask = pad_rows([corpus.segments[int(index)] for index in order[start : start + batch_size]])
             latents[start : start + batch_size] = encoder(ids.to(device), mask.to(device)).float().cpu()
