@@ -374,11 +374,8 @@ class ParaphrasePipeline(StoryPipeline):
         self, sources: list[str], texts: list[list[str]], embed: Embed, warning_weight: float
     ) -> list[list[Candidate]]:
         """Texts that fit the encoder, with their scores."""
-        limit = self.encoder.config.max_tokens
-        rows = segment_tokens(self.tokenizer, [text for some in texts for text in some])
-        fits = iter([len(row) <= limit for row in rows])
-        texts = [[text for text in some if next(fits)] for some in texts]
-        meant = [[source, *by_rule(source)] for source in sources]  # what means the same, as far as the rules know
+        texts = [self._fitting(some) for some in texts]
+        meant = [[source, *self._fitting(by_rule(source))] for source in sources]  # the same, as far as the rules know
         flat = [text for some in (*meant, *texts) for text in some]
         vectors, fluencies = embed(flat).float().cpu(), self.fluency(flat)
         measured, is_word = [], cache(self._is_word)
@@ -394,6 +391,13 @@ class ParaphrasePipeline(StoryPipeline):
             measured.append(measure(source, some, alike[:, 0].tolist(), near, fluent, odd, changed, warning_weight))
             row += len(same)
         return measured
+
+    def _fitting(self, texts: Sequence[str]) -> list[str]:
+        """Those that the encoder can read."""
+        limit = self.encoder.config.max_tokens
+        return [
+            text for text, row in zip(texts, segment_tokens(self.tokenizer, texts), strict=True) if len(row) <= limit
+        ]
 
     def _information(self, word: str) -> float:
         """Nats of a lower-case word: vocabularies put frequent tokens first, and by Zipf's law a token of rank r has

@@ -115,6 +115,12 @@ def test_rules_reword_and_lose_nothing(pipeline: ParaphrasePipeline) -> None:
     assert reworded.lost == reworded.added == 0 and not any(one.text == "He purchased it." for one in own)
 
 
+def test_a_rule_that_makes_a_sentence_too_long(pipeline: ParaphrasePipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("segdiff.pipelines.paraphrase.by_rule", lambda source: (f"{source} {'very ' * 60}good.",))
+    (found,) = paraphrase(pipeline, SENTENCES[:1])
+    assert found and not any("very" in one.text for one in found)
+
+
 def test_another_model_ranks(pipeline: ParaphrasePipeline) -> None:
     def embed(texts: list[str]) -> torch.Tensor:
         return torch.nn.functional.normalize(torch.tensor([[1.0, float(len(text))] for text in texts]), dim=1)
