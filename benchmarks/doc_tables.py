@@ -59,24 +59,23 @@ def systems(name: str) -> Callable[[Path], list[str]]:
 
 
 def drawing(folder: Path) -> list[str]:
-    """Titles by how texts are drawn and chosen: the row of `stories` and of every `drawing-*.json`."""
-    plain = read(folder, "stories")
-    others = [read(folder, file.stem) for file in folder.glob("drawing-*.json")]
+    """Titles by how texts are drawn and chosen: the rows of every `drawing-*.json`, which have the same stories."""
     drawn = {"temperature": "temperature", "min-p": "min_p", "best of": "num_candidates"}
 
     def order(numbers: Numbers) -> list[float]:
         return [numbers["settings"].get(key, 1) for key in ("num_candidates", "temperature", "min_p")]
 
+    every = sorted((read(folder, file.stem) for file in folder.glob("drawing-*.json")), key=order)
     rows: Rows = []
-    for numbers in (plain, *sorted(others, key=order)):
+    for numbers in every:
         settings = numbers["settings"]
         lines = {row["row"]: row for row in headlines(numbers) if row["task"] == "title"}
         for name in ("human", settings["model"]):
-            if name == "human" and numbers is not plain:
+            if name == "human" and numbers is not every[0]:
                 continue
             how = {head: "" if name == "human" else _short(settings.get(key, 1)) for head, key in drawn.items()}
             rows.append({"row": name, **how, **_without(lines[name], "task", "row", "overlap_4", "rouge_l")})
-    return _block(others, table(rows))
+    return _block(every, table(rows))
 
 
 def sweep(folder: Path) -> list[str]:
