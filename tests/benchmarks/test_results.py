@@ -77,7 +77,7 @@ def test_new_numbers_replace_the_old_and_keep_their_command(docs: Path, tmp_path
     kept = json.loads((docs / "data" / "stories.json").read_text(encoding="utf-8"))
     assert kept["command"] == old["command"] and "Tom" not in json.dumps(kept)
     for name in ("results.md", "experiments.md"):
-        assert "| title | stories-tiny | 200 | 0.123 |" in (docs / name).read_text(encoding="utf-8")
+        assert f"| title | stories-tiny | {row['stories']} | 0.123 |" in (docs / name).read_text(encoding="utf-8")
     assert run(docs, "--add", f"stories={report}", "--command", "segdiff evaluate stories --seed 7") == 0
     assert "    segdiff evaluate stories --seed 7\n" in (docs / "results.md").read_text(encoding="utf-8")
 
@@ -97,7 +97,7 @@ def test_a_new_table_needs_its_numbers_and_its_markers_alone(docs: Path, tmp_pat
     with (docs / "experiments.md").open("a", encoding="utf-8") as document:
         document.write("\n<!-- table: training -->\n<!-- /table -->\n")
     assert run(docs, "--add", f"training={file}") == 0
-    end = (docs / "experiments.md").read_text(encoding="utf-8").partition("<!-- table: training -->")[2]
+    end = (docs / "experiments.md").read_text(encoding="utf-8").rpartition("<!-- table: training -->")[2]
     assert end.splitlines() == [
         "",
         "",
