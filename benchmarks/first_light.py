@@ -229,7 +229,7 @@ class PlainEncoder(nn.Module):
     """BERT layers over one vector per token, with a linear layer before and after.
 
     With a `condition`, every layer also attends to the states of a T5 encoder of that shape, as `transformers` has it
-    (such layers are causal there, which costs the same).
+    (such layers are causal there; our denoiser attends in some of its layers only).
     """
 
     def __init__(self, config: BertConfig, token_dim: int, condition: T5Config | None = None) -> None:
