@@ -228,14 +228,20 @@ def diffusion_contenders(
 class PlainEncoder(nn.Module):
     """BERT layers over one vector per token, with a linear layer before and after.
 
-    With a `condition`, every layer also attends to the states of a T5 encoder of that shape, as `transformers` has it
-    (such layers are causal there; our denoiser attends in some of its layers only).
+    With a `condition`, every `cross_every`-th layer, from the first on, also attends to the states of a T5 encoder of
+    that shape, as our denoiser does (such models are causal in `transformers`).
     """
 
-    def __init__(self, config: BertConfig, token_dim: int, condition: T5Config | None = None) -> None:
+    def __init__(
+        self, config: BertConfig, token_dim: int, condition: T5Config | None = None, cross_every: int = 1
+    ) -> None:
         super().__init__()
         self.input = nn.Linear(token_dim, config.hidden_size)
         self.bert = BertModel(config, add_pooling_layer=False)
+        for index, layer in enumerate(self.bert.encoder.layer if condition is not None else ()):
+            if index % cross_every:  # `transformers` has them in all layers or in none
+                layer.is_decoder = False
+                del layer.crossattention
         self.output = nn.Linear(config.hidden_size, token_dim)
         self.condition = None
         if condition is not None:
@@ -264,7 +270,7 @@ def plain_bert(
 ) -> Contender:
     """A BERT with the denoiser's layers, width and tokens; its feed-forward width makes up the parameters.
 
-    With the config of a `condition` encoder it reads conditions as well.
+    With the config of a `condition` encoder it reads conditions as well, in the same layers as the denoiser.
     """
     token_dim = shape[0] * shape[1] // tokens_per_segment
     options = {
@@ -278,13 +284,14 @@ def plain_bert(
     }
     if condition is not None:
         options |= {"is_decoder": True, "add_cross_attention": True, "use_cache": False}
-    smallest = PlainEncoder(BertConfig(**options, intermediate_size=1), token_dim, condition)
+    cross_every = config.denoiser.cross_every
+    smallest = PlainEncoder(BertConfig(**options, intermediate_size=1), token_dim, condition, cross_every)
     missing = num_parameters - sum(parameter.numel() for parameter in smallest.parameters())
     if smallest.condition is not None:
         missing += smallest.condition.shared.weight.numel()  # looked up, as ours
     per_unit = config.denoiser.num_layers * (2 * config.denoiser.width + 1)
     wide = BertConfig(**options, intermediate_size=1 + max(0, round(missing / per_unit)))
-    model = PlainEncoder(wide, token_dim, condition)
+    model = PlainEncoder(wide, token_dim, condition, cross_every)
 
     def loss(batch: LatentBatch) -> Tensor:
         tokens = batch.latents.reshape(batch.latents.shape[0], -1, token_dim)

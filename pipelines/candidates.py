@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -64,13 +65,19 @@ def normalised(text: str) -> str:
     return " ".join(words(text))
 
 
+def doubled(text: str) -> int:
+    """How often a word stands twice in a row, whatever its case."""
+    return sum(one == other for one, other in pairwise(words(text)))
+
+
 def distinct(source: str, texts: Sequence[str]) -> list[str]:
-    """Texts that copy neither the source nor an earlier one, have words, and do not go round in a loop."""
+    """Texts that copy neither the source nor an earlier one, have words, do not go round in a loop, and have no more
+    doubled words than the source."""
     seen = {normalised(source), ""}
     kept = []
     for text in texts:
         key = normalised(text)
-        if key not in seen and not loops(text):
+        if key not in seen and not loops(text) and doubled(text) <= doubled(source):
             seen.add(key)
             kept.append(text)
     return kept

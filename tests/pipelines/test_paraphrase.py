@@ -208,6 +208,8 @@ def test_distance_and_copies() -> None:
     assert distinct("It rained.", ["it RAINED!", "It snowed.", "It snowed", "", "so it so it so it so it so"]) == [
         "It snowed."
     ]
+    stuttering = ["The car, Car was very very new.", "The auto was very very new."]
+    assert distinct("The car was very very new.", stuttering) == stuttering[1:]
 
 
 def test_rank_prefers_the_wanted_change() -> None:
