@@ -22,8 +22,10 @@ from .paraphrase_options import CHANGE_WEIGHT, WARNING_WEIGHT
 from .sentence_encoders import load_sentence_encoder
 
 FLUENCY_WEIGHT = 0.5
+LIKELIHOOD_WEIGHT = 0.2
 LOSS_WEIGHT = 0.5
-ADDITION_WEIGHT = 0.25
+ADDITION_WEIGHT = 1.0
+RULE_WEIGHT = 0.2
 RULE_TRIES = 20
 INVENTION_WEIGHT = 0.1
 
@@ -41,6 +43,8 @@ class Candidate:
         source_bleu: sentence BLEU against the source, 0 .. 100; 100 = the same words.
         edit_distance: words inserted, deleted or replaced, over the words of the longer text, 0 .. 1.
         fluency: log-probability a token above the source's, by the decoder without latents; at most 0.
+        likelihood: log-probability above the source's, by the decoder with the source's gist, a token of the source; at
+            most 0.
         lost: share of the source's information that is not among its words, 0 .. 1; see `lost_information`. A word that
             a rule has exchanged for another is neither lost nor added.
         added: share of its own information that is not among the source's words, 0 .. 1.
@@ -54,6 +58,7 @@ class Candidate:
     source_bleu: float
     edit_distance: float
     fluency: float
+    likelihood: float
     lost: float
     added: float
     score: float
@@ -155,6 +160,7 @@ def measure(
     similarity: Sequence[float],
     nearest: Sequence[float],
     fluency: Sequence[float],
+    likelihood: Sequence[float],
     inventions: Sequence[int],
     changed: Sequence[tuple[float, float]],
     warning_weight: float = WARNING_WEIGHT,
@@ -162,30 +168,33 @@ def measure(
     """Candidates with the score that does not ask how much has changed:
 
         nearest - LOSS_WEIGHT * lost - ADDITION_WEIGHT * added + FLUENCY_WEIGHT * fluency
+            + LIKELIHOOD_WEIGHT * likelihood + RULE_WEIGHT * (whether it is `by_rule`)
             - INVENTION_WEIGHT * inventions - warning_weight * warnings
 
     Args:
         source: the sentence that was reworded.
         texts: its distinct rewordings.
-        similarity, fluency: of each; see `Candidate`.
+        similarity, fluency, likelihood: of each; see `Candidate`.
         nearest: of each, the similarity to the source or to that of its rewordings `by_rule` which is nearest.
         inventions: of each, its words that are `invented`.
         changed: of each, what is lost and added; see `changed_information`.
         warning_weight: what a warning costs.
     """
-    known = facts(source)
+    known, ruled = facts(source), set(by_rule(source))
     found = []
-    for text, alike, near, fluent, odd, (lost, added) in zip(
-        texts, similarity, nearest, fluency, inventions, changed, strict=True
+    for text, alike, near, fluent, likely, odd, (lost, added) in zip(
+        texts, similarity, nearest, fluency, likelihood, inventions, changed, strict=True
     ):
         warnings = guard_warnings(known, text)
-        score = near - LOSS_WEIGHT * lost - ADDITION_WEIGHT * added + FLUENCY_WEIGHT * fluent
+        score = near - LOSS_WEIGHT * lost - ADDITION_WEIGHT * added
+        score += FLUENCY_WEIGHT * fluent + LIKELIHOOD_WEIGHT * likely + RULE_WEIGHT * (text in ruled)
         score -= INVENTION_WEIGHT * odd + warning_weight * len(warnings)
         numbers = {
             "similarity": alike,
             "source_bleu": source_bleu(source, text),
             "edit_distance": edit_distance(source, text),
             "fluency": fluent,
+            "likelihood": likely,
             "lost": lost,
             "added": added,
             "score": score,

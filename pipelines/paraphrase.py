@@ -260,19 +260,30 @@ class ParaphrasePipeline(StoryPipeline):
         """Unit vectors (N, C) of N texts, by the model's own encoder."""
         return embeddings(encode_texts(self.encoder, self.tokenizer, texts).float(), self.encoder.meaning)
 
-    def fluency(self, texts: Sequence[str], batch_size: int = 64) -> Tensor:
-        """Log-probability a token (N,) of N texts by the decoder alone: it is told that it knows no latent."""
+    def log_probability(
+        self, texts: Sequence[str], latents: Tensor | None = None, batch_size: int = 64
+    ) -> tuple[Tensor, Tensor]:
+        """What N texts are to the decoder: nats and tokens, both (N,).
+
+        Args:
+            texts: N texts.
+            latents: (N, K, D) of which the gist is shown; None: it is told that it knows no latent.
+            batch_size: texts at once.
+        """
         rows = segment_tokens(self.tokenizer, texts)
         order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
-        found = torch.empty(len(rows))
+        nats, counts = torch.empty(len(rows)), torch.tensor([len(row) for row in rows])
         nothing = torch.zeros(1, *self.encoder.latent_mean.shape, device=self.device, dtype=self.decoder.dtype)
-        memory, memory_mask = self.decoder.memory(nothing, level=1.0)
         for start in range(0, len(order), batch_size):
             chosen = order[start : start + batch_size]
             ids, mask = (part.to(self.device) for part in pad_tokens([rows[index] for index in chosen], 0))
-            states, seen = memory.expand(len(chosen), -1, -1), memory_mask.expand(len(chosen), -1)
-            found[chosen] = -(self.decoder.loss(ids, mask, states, seen) / mask.sum(1)).float().cpu()
-        return found
+            shown = nothing if latents is None else latents[chosen].to(nothing)
+            level = torch.ones_like(shown[..., 0])
+            level[:, : 0 if latents is None else self.encoder.config.gist_latents] = 0
+            states, seen = self.decoder.memory(shown, level=level)
+            states, seen = states.expand(len(chosen), -1, -1), seen.expand(len(chosen), -1)
+            nats[chosen] = -self.decoder.loss(ids, mask, states, seen).float().cpu()
+        return nats, counts
 
     def _perturbed(
         self, batch: Sequence[InContext], pool: int, strength: float, method: str, steps: int, seed: int
@@ -377,7 +388,10 @@ class ParaphrasePipeline(StoryPipeline):
         texts = [self._fitting(some) for some in texts]
         meant = [[source, *self._fitting(by_rule(source))] for source in sources]  # the same, as far as the rules know
         flat = [text for some in (*meant, *texts) for text in some]
-        vectors, fluencies = embed(flat).float().cpu(), self.fluency(flat)
+        owner = [number for some in (meant, texts) for number, one in enumerate(some) for _ in one]
+        vectors, (nats, counts) = embed(flat).float().cpu(), self.log_probability(flat)
+        fluencies = nats / counts
+        told, _ = self.log_probability(flat, encode_texts(self.encoder, self.tokenizer, sources)[owner])
         measured, is_word = [], cache(self._is_word)
         row, first = 0, sum(map(len, meant))
         information = cache(self._information)
@@ -385,10 +399,12 @@ class ParaphrasePipeline(StoryPipeline):
             part = slice(first, first := first + len(some))
             alike = vectors[part] @ vectors[row : row + len(same)].T
             fluent = (fluencies[part] - fluencies[row]).clamp_max(0).tolist()
+            likely = ((told[part] - told[row]) / counts[row]).clamp_max(0).tolist()
             odd = [invented(source, text, is_word) for text in some]
             changed = [changed_information(source, text, information) for text in some]
             near = alike.amax(1).tolist()
-            measured.append(measure(source, some, alike[:, 0].tolist(), near, fluent, odd, changed, warning_weight))
+            scores = alike[:, 0].tolist(), near, fluent, likely, odd, changed
+            measured.append(measure(source, some, *scores, warning_weight))
             row += len(same)
         return measured
 

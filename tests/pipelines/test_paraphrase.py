@@ -23,6 +23,7 @@ from segdiff.pipelines.candidates import (
 from segdiff.pipelines.corpus import read_documents
 from segdiff.pipelines.paraphrase import InContext
 from segdiff.pipelines.paraphrase_options import METHODS
+from segdiff.pipelines.rendering import encode_texts
 
 SENTENCES: list[str | InContext] = [
     "Tom wanted a kite.",
@@ -83,16 +84,23 @@ def test_a_text_that_the_model_does_not_know_has_a_warning(pipeline: ParaphraseP
     assert paraphrase(pipeline, ["今天天气很好。"], strict=True) == [[]]
 
 
-def test_fluency_does_not_depend_on_the_batch(pipeline: ParaphrasePipeline) -> None:
+def test_log_probability_does_not_depend_on_the_batch(pipeline: ParaphrasePipeline) -> None:
     texts = [*map(str, SENTENCES), "So it goes.", "He had a very long day at the old house by the sea."]
     with torch.no_grad():
-        assert torch.allclose(pipeline.fluency(texts, 2), pipeline.fluency(texts, 256), atol=1e-5)
+        latents = encode_texts(pipeline.encoder, pipeline.tokenizer, texts)
+        for shown in (None, latents):
+            nats, counts = pipeline.log_probability(texts, shown, 2)
+            assert torch.allclose(nats, pipeline.log_probability(texts, shown, 256)[0], atol=1e-4)
+            assert (counts > 3).all()
+        alone, _ = pipeline.log_probability(texts)
+        assert (pipeline.log_probability(texts, latents)[0] > alone).all()  # its own gist says what a text says
 
 
 def test_what_a_warning_costs() -> None:
     texts = ["He had dogs.", "He had two cats."]
     (lost, kept), (free, _) = (
-        measure("He had two dogs.", texts, [0.8] * 2, [0.9] * 2, [0] * 2, [0] * 2, [(0, 0)] * 2, w) for w in (0.1, 0)
+        measure("He had two dogs.", texts, [0.8] * 2, [0.9] * 2, [0] * 2, [0] * 2, [0] * 2, [(0, 0)] * 2, w)
+        for w in (0.1, 0)
     )
     assert lost.warnings and not kept.warnings
     assert lost.similarity == 0.8 and kept.score == pytest.approx(0.9)
@@ -213,7 +221,9 @@ def test_distance_and_copies() -> None:
 
 
 def test_rank_prefers_the_wanted_change() -> None:
-    near = Candidate("a", similarity=0.9, source_bleu=80, edit_distance=0.1, fluency=0, lost=0, added=0, score=0.9)
+    near = Candidate(
+        "a", similarity=0.9, source_bleu=80, edit_distance=0.1, fluency=0, likelihood=0, lost=0, added=0, score=0.9
+    )
     far = replace(near, text="b", edit_distance=0.5, score=0.8, warnings=["negation lost"])
     assert [one.text for one in rank([near, far], 0.1)] == ["a", "b"]
     assert [one.text for one in rank([near, far], 0.5)] == ["b", "a"]
