@@ -25,7 +25,7 @@ FLUENCY_WEIGHT = 0.5
 LIKELIHOOD_WEIGHT = 0.2
 LOSS_WEIGHT = 0.5
 ADDITION_WEIGHT = 1.0
-RULE_WEIGHT = 0.2
+RULE_WEIGHT = 0.3
 RULE_TRIES = 20
 INVENTION_WEIGHT = 0.1
 
@@ -149,8 +149,9 @@ def source_bleu(source: str, text: str) -> float:
 
 
 def invented(source: str, text: str, is_word: Callable[[str], bool]) -> int:
-    """How many words of a rewording are neither in the source nor known: most are no words at all."""
-    known = set(words(source))
+    """How many words of a rewording are neither in the source or its rewordings `by_rule` nor known: most are no words
+    at all."""
+    known = {word for meant in (source, *by_rule(source)) for word in words(meant)}
     return sum(word not in known and not is_word(word) for word in words(text))
 
 

@@ -116,6 +116,14 @@ def test_what_a_rare_word_costs(pipeline: ParaphrasePipeline) -> None:
     assert lost_information(source, source.upper(), information) == 0 and lost_information("", "a", information) == 0
 
 
+def test_what_the_gist_does_not_say_is_unlikely(pipeline: ParaphrasePipeline) -> None:
+    texts = ["He bought a new car.", "He purchased a new car.", "He bought a new zebra.", "He a bought new car."]
+    with torch.no_grad():
+        ((same, reworded, other, swapped),) = pipeline._measure(texts[:1], [texts], pipeline.embed, 0.1)
+    assert same.likelihood == 0 > reworded.likelihood > other.likelihood
+    assert swapped.likelihood < -1 and swapped.score < reworded.score
+
+
 def test_rules_reword_and_lose_nothing(pipeline: ParaphrasePipeline) -> None:
     assert "He purchased it." in by_rule("He bought it.") and by_rule("Xyzzy.") == ()
     mixed, own = (paraphrase(pipeline, ["He bought it."], method=method, num=20)[0] for method in ("mixed", "meaning"))
