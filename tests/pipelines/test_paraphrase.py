@@ -14,6 +14,7 @@ from segdiff.pipelines.candidates import (
     changed_information,
     distinct,
     edit_distance,
+    invented,
     lost_information,
     measure,
     normalised,
@@ -129,6 +130,11 @@ def test_rules_reword_and_lose_nothing(pipeline: ParaphrasePipeline) -> None:
     mixed, own = (paraphrase(pipeline, ["He bought it."], method=method, num=20)[0] for method in ("mixed", "meaning"))
     (reworded,) = [one for one in mixed if one.text == "He purchased it."]
     assert reworded.lost == reworded.added == 0 and not any(one.text == "He purchased it." for one in own)
+
+
+def test_a_word_that_a_rule_knows_is_no_invention() -> None:
+    assert invented("He bought it.", "He purchased it.", lambda word: False) == 0
+    assert invented("He bought it.", "He byed that.", lambda word: word == "that") == 1
 
 
 def test_a_rule_that_makes_a_sentence_too_long(pipeline: ParaphrasePipeline, monkeypatch: pytest.MonkeyPatch) -> None:
