@@ -30,7 +30,7 @@ class Numbering:
             raise KeyboardInterrupt
         if not text.strip():
             return DocumentParaphrases(text, [], {})
-        found = [Candidate(f"{i} {text}", 0.9, 50.0, 0.5, 0.0, 0.0, 0.0, 1.0, ["number added"]) for i in range(num)]
+        found = [Candidate(f"{i} {text}", 0.9, 50.0, 0.5, *[0.0] * 4, 1.0, ["number added"]) for i in range(num)]
         return DocumentParaphrases(text, [Segment(text, 0, len(text))], {0: found})
 
 
