@@ -192,12 +192,45 @@ class AdaptationConfig(Config):
     loop: LoopConfig = LoopConfig(batch_documents=52, learning_rate=4e-4, warmup_steps=50)
 
 
+class CriticShapeConfig(Config):
+    width: int = Field(128, ge=8)
+    num_layers: int = Field(3, ge=1)
+    num_heads: int = Field(4, ge=1)
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+
+class CriticConfig(Config):
+    """`segdiff train critic`: learns to tell people's texts from the model's, to choose among candidates."""
+
+    model: str = ""  # folder of the trained model
+    data: DataConfig = DataConfig()
+    condition: ConditionConfig = ConditionConfig()
+    critic: CriticShapeConfig = CriticShapeConfig()
+    texts: int = Field(10_000, ge=2)  # that the model writes, each in place of a human one
+    given_share: float = Field(0.3, ge=0, le=1)  # of those: some of the human segments stay
+    written_share: float = Field(0.5, ge=0, le=1)  # of the steps; the others see spoilt human texts
+    num_inference_steps: int = Field(10, ge=1)
+    guidance_scale: float = Field(2.0, ge=0)
+    temperature: float = Field(0.7, ge=0)
+    min_p: float = Field(0.1, ge=0, le=1)
+    loop: LoopConfig = LoopConfig(batch_documents=64, learning_rate=5e-4, warmup_steps=100)
+
+
 class MinutesConfig(Config):
     """Wall-clock budget of each stage."""
 
     representation: float = Field(42, gt=0)
     diffusion: float = Field(30, gt=0)
     adaptation: float = Field(6, gt=0)
+    critic: float = Field(10, gt=0)
+
+
+class WritingConfig(Config):
+    """How the finished model writes where nothing else is asked for; see `StoryPipeline`."""
+
+    temperature: float = Field(0.0, ge=0)
+    min_p: float = Field(0.0, ge=0, le=1)
+    num_candidates: int = Field(1, ge=1, le=1000)
 
 
 class StoryModelConfig(Config):
@@ -207,6 +240,8 @@ class StoryModelConfig(Config):
     representation: str = "representation-tiny"  # configs of the stages
     diffusion: str = "diffusion-tiny"
     adaptation: str = "adaptation-tiny"
+    critic: str | None = None  # no critic without one
+    writing: WritingConfig = WritingConfig()
     data: DataConfig = DataConfig()  # paths relative to the data folder
     test: list[str] = []
     test_stories: int = Field(300, ge=2)

@@ -12,11 +12,12 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from ..decoders import SegmentDecoder, with_neighbours
+from ..diffusion import SegmentCritic
 from .latents import embeddings
 from .rendering import check_text
 from .tokenization import pad_tokens, segment_tokens
 
-CHOICES = ("mbr", "likelihood")
+CHOICES = ("critic", "mbr", "likelihood")
 LENGTHS = {"short": 5, "medium": 9, "long": 14}  # words; the quartiles of short everyday stories lie between them
 BATCH = 128  # segments whose logits are in memory at once
 WORD = re.compile(r"\w+(?:['’]\w+)*")
@@ -29,7 +30,7 @@ class Wishes:
     Attributes:
         mention: words that the text must have.
         words: wanted number of words a segment.
-        choose: "mbr" or "likelihood".
+        choose: one of `CHOICES`.
     """
 
     mention: tuple[str, ...] = ()
@@ -54,14 +55,27 @@ def check_words(keywords: Sequence[str], mention: Sequence[str], negative: Seque
             raise ValueError(f"contradictory: {word.strip()!r} is both asked for and in negative")
 
 
-def make_wishes(mention: Sequence[str], words: int | str | None, choose: str, num_candidates: int) -> Wishes:
-    """Check what candidates are to be chosen by; the arguments are those of `StoryPipeline`.
+def check_choice(choose: str | None, has_critic: bool) -> str:
+    """What candidates are chosen by; None is "critic" where the model has one, else "mbr".
 
     Raises:
-        ValueError: an unknown choice or length, or a length and nothing to choose from.
+        ValueError: an unknown choice, or a critic that the model does not have.
     """
+    if choose is None:
+        return "critic" if has_critic else "mbr"
     if choose not in CHOICES:
         raise ValueError(f"choose is {choose!r}; known: {', '.join(CHOICES)}")
+    if choose == "critic" and not has_critic:
+        raise ValueError("choose is 'critic', and this model has none; train one with: segdiff train critic")
+    return choose
+
+
+def make_wishes(mention: Sequence[str], words: int | str | None, choose: str, num_candidates: int) -> Wishes:
+    """Check what candidates are to be chosen by; the arguments are those of `StoryPipeline`, `choose` checked.
+
+    Raises:
+        ValueError: an unknown length, or a length and nothing to choose from.
+    """
     if isinstance(words, str):
         if words not in LENGTHS:
             raise ValueError(f"words_per_segment is {words!r}; it must be a number or one of {', '.join(LENGTHS)}")
@@ -115,6 +129,28 @@ def mbr_scores(latents: Tensor, meaning: slice) -> list[float]:
     vectors = embeddings(latents.flatten(0, 1).float(), meaning).view(num_candidates, num_segments, -1)
     alike = torch.einsum("asd,bsd->ab", vectors, vectors) / num_segments
     return ((alike.sum(1) - alike.diagonal()) / max(num_candidates - 1, 1)).tolist()
+
+
+@torch.no_grad()
+def critic_scores(
+    critic: SegmentCritic,
+    latents: Tensor,
+    segment_mask: Tensor,
+    before: Tensor,
+    after: Tensor,
+    conditions: Sequence[tuple[Tensor, Tensor]],
+) -> list[float]:
+    """How far the critic takes each of N candidates for what people write; the mean over `conditions`.
+
+    Args:
+        critic: of the model.
+        latents: (N, S, K, D) of the candidates' texts.
+        segment_mask: (N, S), True where a segment exists.
+        before, after: (N, S) int, segments of the text before and after each.
+        conditions: states (N, C, H) and mask (N, C) of each.
+    """
+    logits = [critic(latents, segment_mask, before, after, *condition) for condition in conditions]
+    return torch.stack(logits).mean(0).tolist()
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""`segdiff train story-model`: prepare -> representation -> diffusion -> adaptation -> export -> evaluate.
+"""`segdiff train story-model`: prepare -> representation -> diffusion -> adaptation -> critic -> export -> evaluate.
 
 Every stage has a folder of its own under the run's folder and is skipped when its result is there, so the same command
 goes on where it stopped.
@@ -13,6 +13,7 @@ from typing import Any
 from ..configs.loader import Config, load_config
 from ..configs.schema import (
     AdaptationConfig,
+    CriticConfig,
     DiffusionConfig,
     RepresentationConfig,
     StoryModelConfig,
@@ -26,6 +27,7 @@ from .runs import RESULT, is_finished, locked, open_run
 from .saving import save_pipeline
 from .story import StoryPipeline
 from .train_adaptation import train_adaptation
+from .train_critic import train_critic
 from .train_diffusion import train_diffusion
 from .train_representation import train_representation
 
@@ -55,7 +57,8 @@ def build_story_model(
     plan = load_config(StoryModelConfig, config, overrides)
     paths = {key: [str(data / path) for path in getattr(plan.data, key)] for key in ("train", "valid", "paraphrases")}
     corpus = plan.data.model_copy(update=paths)
-    models = {stage: str(folder / stage / "model") for stage in ("representation", "diffusion", "adaptation")}
+    names = ["representation", "diffusion", "adaptation", *(["critic"] if plan.critic else [])]
+    models = {stage: str(folder / stage / "model") for stage in names}
     prepared = corpus.model_copy(update={"train": [str(folder / "data")], "valid": [], "paraphrases": []})
 
     def planned(name: str, schema: type[Config], source: str, **inputs: str) -> Config:
@@ -76,6 +79,9 @@ def build_story_model(
             train_adaptation,
         ),
     }
+    if plan.critic:
+        critic = planned("critic", CriticConfig, plan.critic, model=models["adaptation"])
+        stages["critic"] = (critic, train_critic)
     for name, (stage_config, _) in stages.items():  # before the data of another run is prepared anew
         with locked(folder / name):
             open_run(folder / name, stage_config)
@@ -93,7 +99,9 @@ def build_story_model(
 
     say("export")
     target = folder / plan.name
-    save_pipeline(StoryPipeline.from_pretrained(models["adaptation"]), target, half=True)
+    finished = StoryPipeline.from_pretrained(models[names[-1]])
+    finished.register_to_config(**plan.writing.model_dump())
+    save_pipeline(finished, target, half=True)
     pipeline = StoryPipeline.from_pretrained(target)  # what ships is what is measured: its weights are rounded
     held_out = list(read_all([str(data / path) for path in plan.test], None)) if plan.test else []
     evaluation: dict[str, Any] = {}

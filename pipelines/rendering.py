@@ -3,7 +3,7 @@
 N segments, B documents, S segments per document, K latents per segment, D latent width.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -117,3 +117,25 @@ def render(
     counts = segment_mask.sum(1).tolist()
     ends = torch.tensor(counts).cumsum(0).tolist()
     return [texts[end - count : end] for end, count in zip(ends, counts, strict=True)]
+
+
+def read_back(
+    encoder: SegmentEncoder,
+    tokenizer: PreTrainedTokenizerFast,
+    texts: Sequence[Sequence[str]],
+    denoised: Tensor,
+) -> Tensor:
+    """Latents (B, S, K, D) of written texts, encoded again: what a reader sees.
+
+    The `denoised` ones stay where a text is empty or too long for the encoder.
+    """
+    latents = denoised.clone()
+    places = [(row, column) for row, one in enumerate(texts) for column, text in enumerate(one) if text.strip()]
+    tokens = segment_tokens(tokenizer, [texts[row][column] for row, column in places])
+    limit = encoder.config.max_tokens
+    fit = [place for place, ids in zip(places, tokens, strict=True) if len(ids) <= limit]
+    if fit:
+        rows, columns = zip(*fit, strict=True)
+        found = encode_texts(encoder, tokenizer, [texts[row][column] for row, column in fit])
+        latents[list(rows), list(columns)] = found.to(latents)
+    return latents

@@ -17,9 +17,9 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from ..decoders import SegmentDecoder
-from ..diffusion import SegmentDenoiser, make_scheduler
+from ..diffusion import SegmentCritic, SegmentDenoiser, make_scheduler
 from ..encoders import ConditionEncoder, SegmentEncoder
-from .choosing import check_words, make_wishes
+from .choosing import check_choice, check_words, make_wishes
 from .controls import Control, control_gradients
 from .loading import DEFAULT_MODEL, check_match, load_component, resolve
 from .rendering import check_text, encode_texts
@@ -100,11 +100,15 @@ class StoryPipeline(DiffusionPipeline):
         decoder: latents -> text.
         scheduler: a diffusers scheduler (DDIM, DPM-Solver++, UniPC, flow matching).
         tokenizer: shared by all of them.
-        decoder_level: default of the argument of this name of a call; kept with the model.
+        critic: chooses among candidates; None: the model has none.
+        decoder_level, temperature, min_p, num_candidates: defaults of the arguments of these names of a call; kept with
+            the model.
 
     Raises:
-        ValueError: the denoiser was trained on the latents of another encoder.
+        ValueError: the denoiser or the critic was trained on the latents of another encoder.
     """
+
+    _optional_components = ["critic"]
 
     def __init__(
         self,
@@ -114,15 +118,21 @@ class StoryPipeline(DiffusionPipeline):
         decoder: SegmentDecoder,
         scheduler: Any,
         tokenizer: PreTrainedTokenizerFast,
+        critic: SegmentCritic | None = None,
         decoder_level: float = DECODER_LEVEL,
+        temperature: float = 0.0,
+        min_p: float = 0.0,
+        num_candidates: int = 1,
     ) -> None:
         super().__init__()
-        recorded = denoiser.config.encoder_fingerprint
-        if recorded != encoder.fingerprint():
-            raise ValueError(
-                f"the denoiser was trained on the latents of another encoder (it records {recorded or 'none'}, this "
-                f"encoder is {encoder.fingerprint()}); use the encoder it was trained with, or train the denoiser again"
-            )
+        fingerprint = encoder.fingerprint()
+        for name, trained in {"denoiser": denoiser, "critic": critic}.items():
+            recorded = fingerprint if trained is None else trained.config.encoder_fingerprint
+            if recorded != fingerprint:
+                raise ValueError(
+                    f"the {name} was trained on the latents of another encoder (it records {recorded or 'none'}, this "
+                    f"encoder is {fingerprint}); use the encoder it was trained with, or train the {name} again"
+                )
         check_match(encoder, decoder, tokenizer)
         self.register_modules(
             encoder=encoder,
@@ -131,10 +141,14 @@ class StoryPipeline(DiffusionPipeline):
             decoder=decoder,
             scheduler=scheduler,
             tokenizer=tokenizer,
+            critic=critic,
         )
-        self.register_to_config(decoder_level=decoder_level)
-        for module in (encoder, condition_encoder, denoiser, decoder):
-            module.eval()
+        self.register_to_config(
+            decoder_level=decoder_level, temperature=temperature, min_p=min_p, num_candidates=num_candidates
+        )
+        for module in (encoder, condition_encoder, denoiser, decoder, critic):
+            if module is not None:
+                module.eval()
 
     @classmethod
     def from_pretrained(cls, model: str | Path = DEFAULT_MODEL, **options: Any) -> "StoryPipeline":
@@ -160,8 +174,11 @@ class StoryPipeline(DiffusionPipeline):
             "condition_encoder": ConditionEncoder,
             "denoiser": SegmentDenoiser,
             "decoder": SegmentDecoder,
+            "critic": SegmentCritic,
         }
         for name, kind in kinds.items():
+            if name == "critic" and not (Path(where) / name).is_dir():
+                continue
             if name not in options:
                 options[name] = load_component(kind, Path(where) / name, dtype=dtype)
         try:
@@ -194,11 +211,11 @@ class StoryPipeline(DiffusionPipeline):
         num_inference_steps: int = 20,
         guidance_scale: float = 2.0,
         guidance_interval: tuple[float, float] = (0.0, 1.0),
-        temperature: float = 0.0,
-        min_p: float = 0.0,
+        temperature: float | None = None,
+        min_p: float | None = None,
         decoder_level: float | None = None,
-        num_candidates: int = 1,
-        choose: str = "mbr",
+        num_candidates: int | None = None,
+        choose: str | None = None,
         group: int | None = None,
         window: int | None = None,
         paragraph_length: int | None = None,
@@ -232,16 +249,17 @@ class StoryPipeline(DiffusionPipeline):
             num_inference_steps: steps of the scheduler.
             guidance_scale: classifier-free guidance; 1 = off.
             guidance_interval: lowest and highest noise level, in [0, 1], at which there is guidance.
-            temperature: of the decoder; 0 = its likeliest text.
+            temperature: of the decoder; 0 = its likeliest text. None: the model's own.
             min_p: at a temperature above 0, tokens with less than this share of the likeliest one's probability are
-                never drawn: fewer words are odd.
+                never drawn: fewer words are odd. None: the model's own.
             decoder_level: noise level in [0, 1] that the decoder takes the gist latents (all latents, of a model
                 without a gist) to have at most: the higher, the more it writes on its own, as a language model.
                 None: the model's own.
             num_candidates: written of every story (of every group of a longer one), the best of which is kept. The
-                first is what one candidate alone would be.
-            choose: "mbr", the candidate that is most like the others, or "likelihood", the one that the decoder finds
-                likeliest; after `mention` and `words_per_segment`.
+                first is what one candidate alone would be. None: the model's own.
+            choose: "critic", the candidate that the model's critic takes for a human text most, "mbr", the one that is
+                most like the others, or "likelihood", the one that the decoder finds likeliest; after `mention` and
+                `words_per_segment`. None: "critic" where the model has one, else "mbr".
             group: segments that are denoised together; a longer story is written group by group. None: all of them
                 where there are no more than the model was trained on, else 4.
             window: clean segments around a group that it is written to fit; None: what the model was trained on, less
@@ -259,6 +277,9 @@ class StoryPipeline(DiffusionPipeline):
             ValueError: an argument is out of range, or nothing is left to write.
         """
         decoder_level = self.config.decoder_level if decoder_level is None else decoder_level
+        temperature = self.config.temperature if temperature is None else temperature
+        min_p = self.config.min_p if min_p is None else min_p
+        num_candidates = self.config.num_candidates if num_candidates is None else num_candidates
         for value, name, low, high in [
             (num_stories, "num_stories", 1, 100_000),
             (num_inference_steps, "num_inference_steps", 1, 1000),
@@ -278,6 +299,7 @@ class StoryPipeline(DiffusionPipeline):
                 raise ValueError(f"{name} is {value}; it must be between {low} and {high}")
             if name in WHOLE and not isinstance(value, int):
                 raise ValueError(f"{name} is {value}; it must be a whole number")
+        choose = check_choice(choose, has_critic=self.critic is not None)
         check_words(keywords=keywords, mention=mention, negative=negative)
         pair = isinstance(guidance_interval, tuple | list) and all(
             isinstance(x, int | float) for x in guidance_interval

@@ -13,13 +13,13 @@ from torch import Tensor
 from ..decoders import SegmentDecoder
 from ..diffusion import sample
 from ..diffusion.guidance import Condition, Gradient
-from .choosing import Wishes, best, likelihood_scores, mbr_scores, mentioned
+from .choosing import Wishes, best, critic_scores, likelihood_scores, mbr_scores, mentioned
 from .controls import mention_gradient
 from .paragraphs import Paragraphs
-from .rendering import encode_texts, render
+from .rendering import encode_texts, read_back, render
 from .rollout import STEPS, Window, drawn, generator, windows
 from .template import PARAGRAPH, SEPARATOR, Joiner, Template
-from .tokenization import pad_tokens, segment_tokens
+from .tokenization import pad_tokens
 
 if TYPE_CHECKING:
     from .story import StoryPipeline
@@ -232,10 +232,12 @@ class BatchWriter:
         rows = texts_of(output.latents, slice(None))
         whole = [self.finished(row // n, positions, text) for row, text in enumerate(rows)]
         goes_on = window.stop < max(self.counts)
-        read = self.read_back(whole, output.latents) if goes_on or (n > 1 and settings.wishes.choose == "mbr") else None
+        read = None
+        if goes_on or (n > 1 and settings.wishes.choose != "likelihood"):
+            read = read_back(pipeline.encoder, pipeline.tokenizer, whole, output.latents)
         chosen = list(range(len(self.seeds)))
         if n > 1:
-            scores = self.scores(whole, output.latents, exists, told, wanted, read)
+            scores = self.scores(whole, output.latents, exists, told, wanted, read, before, counts - 1 - before)
             chosen = [self.choose(story, whole[story * n :][:n], wanted[story * n], scores) for story in chosen]
         if goes_on and read is not None:
             self.remember(window, read[chosen])
@@ -322,21 +324,6 @@ class BatchWriter:
             if position < len(texts)
         ]
 
-    def read_back(self, texts: Sequence[Sequence[str]], denoised: Tensor) -> Tensor:
-        """Latents (rows, S, K, D) of written texts, encoded again: what follows goes on from what the reader sees.
-
-        The denoised ones stay where a text is empty or too long for the encoder.
-        """
-        latents = denoised.clone()
-        limit = self.pipeline.encoder.config.max_tokens
-        places = [(row, column) for row, one in enumerate(texts) for column, text in enumerate(one) if text.strip()]
-        tokens = segment_tokens(self.pipeline.tokenizer, [texts[row][column] for row, column in places])
-        fit = [place for place, ids in zip(places, tokens, strict=True) if len(ids) <= limit]
-        if fit:
-            rows, columns = zip(*fit, strict=True)
-            latents[list(rows), list(columns)] = self.encode([texts[row][column] for row, column in fit])
-        return latents
-
     # ------------------------------------------------------------------------------------------- choice
 
     def scores(
@@ -347,12 +334,16 @@ class BatchWriter:
         told: Tensor,
         wanted: Tensor,
         read: Tensor | None,
+        before: Tensor,
+        after: Tensor,
     ) -> list[float]:
         """How good each of the B * N rows is among the candidates of its story."""
         pipeline, n = self.pipeline, self.settings.candidates
         if self.settings.wishes.choose == "likelihood" or read is None:
             decoder, tokenizer = pipeline.decoder, pipeline.tokenizer
             return likelihood_scores(decoder, tokenizer, denoised, exists, told, texts, wanted)
+        if self.settings.wishes.choose == "critic":
+            return critic_scores(pipeline.critic, read, exists, before, after, [self.rows(c) for c in self.conditions])
         scores: list[float] = []
         for start in range(0, len(texts), n):
             rows = read[start : start + n][:, wanted[start]]

@@ -96,7 +96,8 @@ def test_interrupt_before_the_first_checkpoint(
 
 
 @pytest.mark.parametrize(
-    ("stage", "option"), [("representation", "--init"), ("diffusion", "--representation"), ("adaptation", "--model")]
+    ("stage", "option"),
+    [("representation", "--init"), ("diffusion", "--representation"), ("adaptation", "--model"), ("critic", "--model")],
 )
 def test_every_stage_gets_its_options(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, option: str

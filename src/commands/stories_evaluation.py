@@ -1,7 +1,7 @@
 """`segdiff evaluate stories`: written stories against human ones and controls, as one report."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -35,10 +35,19 @@ def stories(
     sweep: Annotated[bool, typer.Option("--sweep", help="Vary guidance and temperature as well.")] = False,
     steps: Annotated[int, typer.Option(min=1, max=1000, help="Of the sampler.")] = 20,
     guidance: Annotated[float, typer.Option(min=0, max=100, help="Of the model; 1 = off.")] = 2.0,
-    temperature: Annotated[float, typer.Option(min=0, max=100, help="Of its decoder.")] = 0.0,
-    min_p: Annotated[float, typer.Option(min=0, max=1, help="Of its decoder, where it samples.")] = 0.0,
-    candidates: Annotated[int, typer.Option(min=1, max=1000, help="Written of each; the best is scored.")] = 1,
-    choose: Annotated[str, typer.Option(help="The best is: mbr (most like the others) or likelihood.")] = "mbr",
+    temperature: Annotated[
+        float | None, typer.Option(min=0, max=100, help="Of its decoder; the model has its own.")
+    ] = None,
+    min_p: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Of its decoder, where it samples; the model has its own.")
+    ] = None,
+    candidates: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="Written of each, the best is scored; the model has its own.")
+    ] = None,
+    choose: Annotated[
+        str | None,
+        typer.Option(help="The best is by: critic, where the model has one, mbr (most like the others) or likelihood."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of everything that is drawn.")] = 0,
     device: Device = "auto",
 ) -> None:
@@ -81,7 +90,7 @@ def stories(
         _progress(f"note: {note}")
     pipeline = None if model == "none" else load_pipeline(model, device)
     embedder = Embedder(encoder)
-    options = {
+    options: dict[str, Any] = {
         "num_inference_steps": steps,
         "guidance_scale": guidance,
         "temperature": temperature,
@@ -89,6 +98,12 @@ def stories(
         "num_candidates": candidates,
         "choose": choose,
     }
+    if pipeline is not None:  # what the model decides is recorded, too
+        from ..pipelines.choosing import check_choice
+
+        own = {name: pipeline.config[name] for name in ("temperature", "min_p", "num_candidates")}
+        options |= {name: value for name, value in own.items() if options[name] is None}
+        options["choose"] = check_choice(choose, has_critic=pipeline.critic is not None)
     written = None
     systems: dict[str, list[WrittenStory]] = {}
     if pipeline is not None:

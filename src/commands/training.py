@@ -159,6 +159,30 @@ def adaptation(
     _run_stage(out, values, run)
 
 
+@train.command()
+def critic(
+    out: Out,
+    data: Data = None,
+    model: Annotated[str | None, typer.Option(help="Trained model whose writing is to be told from people's.")] = None,
+    config: Config = None,
+    set_: Set = None,
+    max_minutes: Minutes = None,
+) -> None:
+    """Teach a critic to choose among what the finished model writes."""
+    from ..configs import load_config
+    from ..configs.schema import CriticConfig
+
+    values = load_config(CriticConfig, config, _overrides(data, max_minutes, set_, model=model))
+    offline()
+
+    def run() -> None:
+        from ..pipelines.train_critic import train_critic
+
+        train_critic(values, out)
+
+    _run_stage(out, values, run)
+
+
 @train.command("story-model")
 def story_model(
     data: Annotated[Path, typer.Option(help="Folder that the config's corpora are in.")],

@@ -86,11 +86,14 @@ def generate(
     guidance_interval: Annotated[
         tuple[float, float], typer.Option(metavar="LOW HIGH", help="Noise levels, 0 to 1, at which there is guidance.")
     ] = (0.0, 1.0),
-    temperature: Annotated[float, typer.Option(min=0, max=100, help="Of the decoder; 0 = its likeliest text.")] = 0.0,
+    temperature: Annotated[
+        float | None,
+        typer.Option(min=0, max=100, help="Of the decoder; 0 = its likeliest text. The model has its own."),
+    ] = None,
     min_p: Annotated[
-        float,
-        typer.Option(min=0, max=1, help="With --temperature: no token below this share of the likeliest one's."),
-    ] = 0.0,
+        float | None,
+        typer.Option(min=0, max=1, help="With a temperature: no token below this share of the likeliest one's."),
+    ] = None,
     decoder_level: Annotated[
         float | None,
         typer.Option(min=0, max=1, help="How little the decoder trusts the latents; the higher, the plainer."),
@@ -98,10 +101,15 @@ def generate(
     candidates: Annotated[
         int | None,
         typer.Option(
-            min=1, max=1000, help=f"Written of each story to keep the best: 1, {CANDIDATES} for --mention, --length."
+            min=1,
+            max=1000,
+            help=f"Written of each story to keep the best. The model's own, or {CANDIDATES} for --mention, --length.",
         ),
     ] = None,
-    choose: Annotated[str, typer.Option(help="The best is: mbr (most like the others) or likelihood.")] = "mbr",
+    choose: Annotated[
+        str | None,
+        typer.Option(help="The best is by: critic, where the model has one, mbr (most like the others) or likelihood."),
+    ] = None,
     group: Annotated[
         int | None, typer.Option(min=1, max=64, help="Segments written together; a longer story comes group by group.")
     ] = None,
@@ -137,8 +145,8 @@ def generate(
         seed = int.from_bytes(os.urandom(4), "big")
     if seed + num > MAX_SEED:
         raise ValueError(f"--seed is {seed}; with --num {num} it must be at most {MAX_SEED - num}")
-    if candidates is None:
-        candidates = CANDIDATES if mention or length else 1
+    if candidates is None and (mention or length):
+        candidates = CANDIDATES
     given = given_arguments(segments, start, end, keep, template, strength)
     scheduler = _scheduler(sampler)
     pipeline = load_pipeline(model, device)

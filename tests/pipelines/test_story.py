@@ -227,7 +227,7 @@ def test_given_segments_shape_the_written_ones(pipeline):
         ({"negative": "dog"}, "negative must be a list of texts; got str"),
         ({"mention": ["dog", " "]}, "a word of mention is empty"),
         ({"mention": ["dog"], "mention_scale": -1}, "mention_scale is -1; it must be between 0 and 10000"),
-        ({"choose": "luck"}, "choose is 'luck'; known: mbr, likelihood"),
+        ({"choose": "luck"}, "choose is 'luck'; known: critic, mbr, likelihood"),
         ({"num_candidates": 0}, "num_candidates is 0"),
         ({"words_per_segment": "huge", "num_candidates": 2}, "words_per_segment is 'huge'; it must be a number or one"),
         ({"words_per_segment": 5}, "words_per_segment chooses among candidates; give num_candidates of 2 or more"),
