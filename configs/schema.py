@@ -233,6 +233,15 @@ class WritingConfig(Config):
     num_candidates: int = Field(1, ge=1, le=1000)
 
 
+class SamplesConfig(Config):
+    """How many unselected samples of each kind the model card shows."""
+
+    titles: int = Field(10, ge=1)
+    continuations: int = Field(10, ge=0)
+    infills: int = Field(5, ge=0)
+    long: int = Field(5, ge=0)
+
+
 class StoryModelConfig(Config):
     """`segdiff train story-model`: all stages, from a data folder to a model that can be shipped."""
 
@@ -245,7 +254,7 @@ class StoryModelConfig(Config):
     data: DataConfig = DataConfig()  # paths relative to the data folder
     test: list[str] = []
     test_stories: int = Field(300, ge=2)
-    sample_stories: int = Field(20, ge=1)
+    samples: SamplesConfig = SamplesConfig()
     sources: str = ""  # a paragraph for the model card: what the texts are and under which terms
     notes: str = ""  # a paragraph for the model card: what its reader has to know
     made_by: str = ""  # the model card's account of the commands, where they were others than this config's alone

@@ -12,11 +12,12 @@ MAX_PLACE = 16  # segments from either end that are told apart
 
 
 class SegmentCritic(ModelMixin, ConfigMixin):
-    """A transformer over the segments of a text and its condition -> one logit: above 0, a text that people wrote.
+    """A transformer over the segments of a text and its condition -> two logits, above 0: of a text that people wrote.
 
     It reads the latents of finished text, encoded again, so what went wrong in the decoder is seen as well as what went
-    wrong in the denoiser. Trained on human texts against spoilt ones and against the model's own (a discriminator, as
-    that of discriminator rejection sampling, arXiv 1810.06758).
+    wrong in the denoiser. The first logit tells human texts from the model's own (a discriminator, as that of
+    discriminator rejection sampling, arXiv 1810.06758), the second from human texts that were spoilt: out of order, of
+    several stories, or for another condition.
 
     Args:
         num_latents: K.
@@ -50,7 +51,7 @@ class SegmentCritic(ModelMixin, ConfigMixin):
         self.whole = nn.Parameter(torch.randn(width) * 0.02)
         layer = nn.TransformerEncoderLayer(width, num_heads, 2 * width, dropout=0.0, batch_first=True, norm_first=True)
         self.layers = nn.TransformerEncoder(layer, num_layers, enable_nested_tensor=False)
-        self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1))
+        self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2))
 
     def forward(
         self,
@@ -61,7 +62,7 @@ class SegmentCritic(ModelMixin, ConfigMixin):
         condition: Tensor,
         condition_mask: Tensor,
     ) -> Tensor:
-        """Logits (B,).
+        """Logits (B, 2): not by the model, not spoilt.
 
         Args:
             latents: (B, S, K, D), normalised, of the segments' texts.
@@ -76,4 +77,4 @@ class SegmentCritic(ModelMixin, ConfigMixin):
         whole = self.whole.expand(len(latents), 1, -1)
         states = torch.cat([whole, states, self.condition(condition)], dim=1)
         seen = torch.cat([torch.ones_like(segment_mask[:, :1]), segment_mask, condition_mask.bool()], dim=1)
-        return self.head(self.layers(states, src_key_padding_mask=~seen)[:, 0]).squeeze(-1)
+        return self.head(self.layers(states, src_key_padding_mask=~seen)[:, 0])

@@ -1,6 +1,7 @@
 """The model card: written from the run's own records, never by hand."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,44 @@ import torch
 
 from ..configs.schema import StoryModelConfig
 from .files import write_json
+from .template import join_segments
 
 LIMITS = """\
 The model is small and saw little text: English stories of everyday events in short sentences. Rare words, long
 sentences and other languages come back damaged. It repeats the stereotypes of its training texts. It is meant for
 trying out and testing segment-level diffusion, not for production and not as a source of facts."""
+
+KINDS = {
+    "titles": "From a title",
+    "continuations": "From a first sentence",
+    "infills": "A sentence between four given ones",
+    "long": "Long, from a title",
+}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A story that the card shows.
+
+    Attributes:
+        kind: of `KINDS`.
+        title: that it was written for, if any.
+        segments: of it.
+        given: of each segment whether it was given.
+        separators: between them; spaces where there are too few.
+    """
+
+    kind: str
+    title: str | None
+    segments: list[str]
+    given: list[bool]
+    separators: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        """Markdown; what was given is bold."""
+        parts = [f"**{text}**" if kept else text for text, kept in zip(self.segments, self.given, strict=True)]
+        text = join_segments(parts, self.separators)
+        return text if any(self.given) else f"**{self.title or '(no title)'}** {text}"
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
@@ -34,7 +68,7 @@ def write_card(
     plan: StoryModelConfig,
     results: dict[str, dict[str, Any]],
     evaluation: dict[str, Any],
-    samples: Sequence[dict[str, Any]],
+    samples: Sequence[Sample],
 ) -> None:
     """Write `README.md` and `metrics.json` into a model folder.
 
@@ -84,11 +118,15 @@ def write_card(
             f"The same before decoder adaptation, with 32-bit weights:\n\n"
             f"{table(evaluation['before_adaptation']['table'])}"
         )
-    stories = "\n\n".join(f"**{sample['title'] or '(no title)'}** {sample['text']}" for sample in samples)
+    stories = "\n\n".join(
+        f"### {head}\n\n" + "\n\n".join(str(sample) for sample in samples if sample.kind == kind)
+        for kind, head in KINDS.items()
+        if any(sample.kind == kind for sample in samples)
+    )
     parts.append(f"## Limits\n\n{plan.notes}\n\n{LIMITS}" if plan.notes else f"## Limits\n\n{LIMITS}")
     parts.append(
-        "## Samples, unselected\n\nThe first titles of the test set, seeds 0, 1, 2 and so on, five segments:\n\n"
-        f"{stories}"
+        "## Samples, unselected\n\nOf the first stories of the test set, seeds 0, 1, 2 and so on; what is bold was "
+        f"given.\n\n{stories}"
     )
     (folder / "README.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     ladders = {name: {k: v for k, v in ladder.items() if k != "examples"} for name, ladder in evaluation.items()}

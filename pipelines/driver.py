@@ -5,7 +5,6 @@ goes on where it stopped.
 """
 
 import json
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,11 @@ from ..configs.schema import (
     CriticConfig,
     DiffusionConfig,
     RepresentationConfig,
+    SamplesConfig,
     StoryModelConfig,
 )
-from .card import write_card
+from .card import Sample, write_card
+from .codec import ModelCodec
 from .corpus import Document
 from .data import load_data, read_all
 from .files import write_json
@@ -30,6 +31,8 @@ from .train_adaptation import train_adaptation
 from .train_critic import train_critic
 from .train_diffusion import train_diffusion
 from .train_representation import train_representation
+
+LENGTH, LONG = 5, 20  # segments of the card's samples
 
 
 def build_story_model(
@@ -111,7 +114,7 @@ def build_story_model(
         before = evaluate_ladder(StoryPipeline.from_pretrained(models["diffusion"]), held_out, plan.test_stories)
         evaluation = {"adapted": adapted, "before_adaptation": before}
         write_json(folder / "evaluation.json", evaluation)
-    samples = write_samples(pipeline, held_out, plan.sample_stories)
+    samples = write_samples(pipeline, held_out, plan.samples)
     write_card(target, plan, results, evaluation, samples)
     say(f"finished: {target}")
     return target
@@ -138,16 +141,25 @@ def _result(file: Path) -> dict[str, Any]:
     raise ValueError(f"{file} is damaged; remove it, and the same command writes it again")
 
 
-def write_samples(pipeline: StoryPipeline, held_out: list[Document], count: int) -> list[dict[str, Any]]:
-    """Stories for the first titles of the held-out corpus (unconditional ones when there is none), unselected.
+def write_samples(pipeline: StoryPipeline, held_out: list[Document], counts: SamplesConfig) -> list[Sample]:
+    """Stories for the first held-out documents that suit each kind (unconditional ones without any), unselected.
 
-    The seed of the i-th is i, counted from 0.
+    The seed of the i-th of a kind is i, counted from 0.
     """
-    titles: Sequence[str | None] = [document.title for document in held_out if document.title][:count]
-    titles = titles or [None] * count
+    codec = ModelCodec(pipeline.encoder, pipeline.decoder, pipeline.tokenizer)
+    titles: Sequence[str | None] = [document.title for document in held_out if document.title] or [None]
+    stories = [list(document.segments) for document in held_out if len(document.segments) == LENGTH]
+    stories = [story for story, fit in zip(stories, map(codec.fits, stories), strict=True) if all(fit)]
+    tasks: dict[str, list[dict[str, Any]]] = {
+        "titles": [{"title": title, "num_segments": LENGTH} for title in titles],
+        "continuations": [{"segments": [story[0], *[None] * (LENGTH - 1)]} for story in stories],
+        "infills": [{"segments": [*story[:2], None, *story[3:]]} for story in stories],
+        "long": [{"title": title, "num_segments": LONG} for title in titles],
+    }
     samples = []
-    for seed, title in enumerate(titles):
-        began = time.perf_counter()
-        (story,) = pipeline(title, num_segments=5, seed=seed)
-        samples.append({"title": title, "text": story.text, "seconds": round(time.perf_counter() - began, 2)})
+    for kind, arguments in tasks.items():
+        for seed, given in enumerate(arguments[: getattr(counts, kind)]):
+            (story,) = pipeline(**given, seed=seed)
+            kept = [segment is not None for segment in given.get("segments", ())] or [False] * len(story.segments)
+            samples.append(Sample(kind, story.title, story.segments, kept, story.separators))
     return samples

@@ -189,14 +189,14 @@ def train_critic(config: CriticConfig, folder: Path, accelerator: Accelerator | 
             corpus, latents, [windows[row] for row in rows], lambda window, rng: next(given), max_segments, rng
         )
         foil = written["latents"][torch.from_numpy(rows), : human.segment_mask.shape[1]].float()
-        return CriticBatch(human, replace(human, latents=foil))
+        return CriticBatch(human, replace(human, latents=foil), torch.tensor(0))
 
     def batch_at(step: int) -> CriticBatch:
         rng = np.random.default_rng([config.loop.seed, 5, step, accelerator.process_index])
         if rng.random() < config.written_share:
             return beside(rng.integers(held_out, len(windows), config.loop.batch_documents), rng)
         human = latent_batch(corpus, latents, sampler(step), draw, max_segments, rng)
-        return CriticBatch(human, spoilt(human, rng))
+        return CriticBatch(human, spoilt(human, rng), torch.tensor(1))
 
     def validate() -> dict[str, float]:
         batch = beside(np.arange(held_out), np.random.default_rng(0)).to(accelerator.device)

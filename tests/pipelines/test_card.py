@@ -9,12 +9,14 @@ import pytest
 from safetensors.numpy import save_file
 
 from segdiff.configs.schema import StoryModelConfig
-from segdiff.pipelines.card import LIMITS, table, write_card
+from segdiff.pipelines.card import LIMITS, Sample, table, write_card
 
 PLAN = StoryModelConfig(name="made-up", test=["test.jsonl"], sources="Nine fables.", notes="It likes foxes.")
 SAMPLES = [
-    {"title": "The fox", "text": "A fox came. It left.", "seconds": 0.5},
-    {"title": None, "text": "It rained.", "seconds": 0.4},
+    Sample("titles", "The fox", ["A fox came.", "It left."], [False, False]),
+    Sample("titles", None, ["It rained."], [False]),
+    Sample("infills", None, ["A fox came.", "It sat.", "It left."], [True, False, True]),
+    Sample("long", "The fox", ["A fox came.", "It left."], [False, False], ["\n\n"]),
 ]
 
 
@@ -67,7 +69,11 @@ def test_tables_limits_and_samples_in_order(folder):
     ]
     places = [text.index(part) for part in parts]
     assert places == sorted(places)
-    assert text.endswith("\n\n**The fox** A fox came. It left.\n\n**(no title)** It rained.\n")
+    assert text.endswith(
+        "\n\n### From a title\n\n**The fox** A fox came. It left.\n\n**(no title)** It rained."
+        "\n\n### A sentence between four given ones\n\n**A fox came.** It sat. **It left.**"
+        "\n\n### Long, from a title\n\n**The fox** A fox came.\n\nIt left.\n"
+    )
 
 
 def test_adaptation_before_and_after(folder):

@@ -25,6 +25,7 @@ STAGES = {
         "condition": {"text_config": TEXT},
     },
     "adaptation": {"denoising_steps": 2},
+    "critic": {"texts": 8, "num_inference_steps": 2, "critic": {"width": 16, "num_layers": 1, "num_heads": 2}},
 }
 NAMES = list(STAGES)
 
@@ -41,7 +42,8 @@ def plan(tmp_path_factory: pytest.TempPathFactory, tiny_corpus: Path) -> Path:
         "data": {"train": [tiny_corpus.name], "vocab_size": 300, "max_tokens": 64},
         "test": [tiny_corpus.name],
         "test_stories": 2,
-        "sample_stories": 1,
+        "samples": {"titles": 1, "continuations": 1, "infills": 1, "long": 1},
+        "writing": {"min_p": 0.5, "num_candidates": 2},
         "loop": {"max_steps": 2, "warmup_steps": 1, "log_every": 1, "checkpoint_every": 2, "batch_documents": 4},
     }
     file = folder / "rehearsal.yaml"
@@ -72,10 +74,16 @@ def test_the_card_shows_what_the_shipped_folder_writes(built):
     folder, _ = built
     title = "Tom and the kite"  # the first of the corpus
     pipeline = StoryPipeline.from_pretrained(folder / "rehearsal")
-    (story,) = pipeline(title, num_segments=5, seed=0)
-    assert story.text
+    assert pipeline.critic is not None
+    assert (pipeline.config.min_p, pipeline.config.num_candidates) == (0.5, 2)
     card = (folder / "rehearsal" / "README.md").read_text(encoding="utf-8")
-    assert card.endswith(f"\n\n**{title}** {story.text}\n")
+    for head, count in {"From a title": 5, "Long, from a title": 20}.items():
+        (story,) = pipeline(title, num_segments=count, seed=0)
+        assert story.text
+        assert f"\n\n### {head}\n\n**{title}** {story.text}\n" in card
+    first = "Tom wanted a boat."  # of the first story of five segments
+    (story,) = pipeline(segments=[first, None, None, None, None], seed=0)
+    assert f"\n\n### From a first sentence\n\n**{first}** {' '.join(story.segments[1:])}\n" in card
 
 
 def test_a_second_run_finds_every_stage_done_and_measures_rounded_weights(built, plan, tiny_corpus, monkeypatch):
