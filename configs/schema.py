@@ -200,20 +200,13 @@ class CriticShapeConfig(Config):
 
 
 class CriticConfig(Config):
-    """`segdiff train critic`: learns to tell people's texts from the model's, to choose among candidates."""
+    """`segdiff train critic`: learns to tell people's texts from spoilt ones, to choose among candidates."""
 
     model: str = ""  # folder of the trained model
     data: DataConfig = DataConfig()
     condition: ConditionConfig = ConditionConfig()
     critic: CriticShapeConfig = CriticShapeConfig()
-    texts: int = Field(10_000, ge=2)  # that the model writes, each in place of a human one
-    given_share: float = Field(0.3, ge=0, le=1)  # of those: some of the human segments stay
-    written_share: float = Field(0.5, ge=0, le=1)  # of the steps; the others see spoilt human texts
-    num_inference_steps: int = Field(10, ge=1)
-    guidance_scale: float = Field(2.0, ge=0)
-    temperature: float = Field(0.7, ge=0)
-    min_p: float = Field(0.1, ge=0, le=1)
-    loop: LoopConfig = LoopConfig(batch_documents=64, learning_rate=5e-4, warmup_steps=100)
+    loop: LoopConfig = LoopConfig(batch_documents=64, learning_rate=1e-3, warmup_steps=100)
 
 
 class MinutesConfig(Config):

@@ -1,4 +1,4 @@
-"""SegmentCritic: is this a story, and the one that was asked for? Chooses among what was written.
+"""SegmentCritic: do these segments make a text, and the one that was asked for? Chooses among what was written.
 
 B documents, S segments, K latents per segment, D latent width, C condition states.
 """
@@ -12,12 +12,11 @@ MAX_PLACE = 16  # segments from either end that are told apart
 
 
 class SegmentCritic(ModelMixin, ConfigMixin):
-    """A transformer over the segments of a text and its condition -> two logits, above 0: of a text that people wrote.
+    """A transformer over the segments of a text and its condition -> a logit: above 0, a text as people write them.
 
-    It reads the latents of finished text, encoded again, so what went wrong in the decoder is seen as well as what went
-    wrong in the denoiser. The first logit tells human texts from the model's own (a discriminator, as that of
-    discriminator rejection sampling, arXiv 1810.06758), the second from human texts that were spoilt: out of order, of
-    several stories, or for another condition.
+    It reads the latents of finished text, encoded again, and learns from human texts beside the same ones spoilt: out
+    of order, partly of another text, or for another condition. (As a discriminator, of human texts from the model's
+    own, it came to prefer rare and broken words: docs/experiments.md.)
 
     Args:
         num_latents: K.
@@ -51,7 +50,7 @@ class SegmentCritic(ModelMixin, ConfigMixin):
         self.whole = nn.Parameter(torch.randn(width) * 0.02)
         layer = nn.TransformerEncoderLayer(width, num_heads, 2 * width, dropout=0.0, batch_first=True, norm_first=True)
         self.layers = nn.TransformerEncoder(layer, num_layers, enable_nested_tensor=False)
-        self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2))
+        self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1))
 
     def forward(
         self,
@@ -62,7 +61,7 @@ class SegmentCritic(ModelMixin, ConfigMixin):
         condition: Tensor,
         condition_mask: Tensor,
     ) -> Tensor:
-        """Logits (B, 2): not by the model, not spoilt.
+        """Logits (B,).
 
         Args:
             latents: (B, S, K, D), normalised, of the segments' texts.
@@ -77,4 +76,4 @@ class SegmentCritic(ModelMixin, ConfigMixin):
         whole = self.whole.expand(len(latents), 1, -1)
         states = torch.cat([whole, states, self.condition(condition)], dim=1)
         seen = torch.cat([torch.ones_like(segment_mask[:, :1]), segment_mask, condition_mask.bool()], dim=1)
-        return self.head(self.layers(states, src_key_padding_mask=~seen)[:, 0])
+        return self.head(self.layers(states, src_key_padding_mask=~seen)[:, 0]).squeeze(-1)

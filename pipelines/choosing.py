@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as functional
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
@@ -143,8 +142,6 @@ def critic_scores(
 ) -> list[float]:
     """How far the critic takes each of N candidates for what people write; the mean over `conditions`.
 
-    That is the log-probability that it is neither the model's nor spoilt, if the two were independent.
-
     Args:
         critic: of the model.
         latents: (N, S, K, D) of the candidates' texts.
@@ -153,7 +150,7 @@ def critic_scores(
         conditions: states (N, C, H) and mask (N, C) of each.
     """
     logits = [critic(latents, segment_mask, before, after, *condition) for condition in conditions]
-    return functional.logsigmoid(torch.stack(logits)).sum(-1).mean(0).tolist()
+    return torch.stack(logits).mean(0).tolist()
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""What the critic learns from: human texts beside the same spoilt, and beside what the model writes in their place.
+"""What the critic learns from: human texts beside the same ones spoilt.
 
 B documents, S segments, K latents per segment, D latent width, C condition tokens.
 """
@@ -21,21 +21,14 @@ Spoil = Callable[[Tensor, int, Tensor, np.random.Generator], Tensor]
 
 @dataclass
 class CriticBatch(TensorBatch):
-    """Human texts, and row by row what is to be told from them; places and mask are the same.
-
-    Attributes:
-        human: the texts.
-        foil: what the model wrote, or spoilt texts.
-        is_spoilt: which of the two, a scalar.
-    """
+    """Human texts, and row by row what they are spoilt to; places and mask are the same."""
 
     human: LatentBatch
     foil: LatentBatch
-    is_spoilt: Tensor
 
 
 class CriticObjective(nn.Module):
-    """Binary cross-entropy of human texts against foils.
+    """Binary cross-entropy of human texts against spoilt ones.
 
     Args:
         critic: to be trained.
@@ -48,7 +41,7 @@ class CriticObjective(nn.Module):
         self.frozen = (condition_encoder,)
 
     def logits(self, batch: LatentBatch) -> Tensor:
-        """Logits (B, 2) of texts."""
+        """Logits (B,) of texts."""
         (condition_encoder,) = self.frozen
         with torch.no_grad():
             condition, condition_mask = condition_encoder(batch.condition_ids, batch.condition_mask)
@@ -56,7 +49,7 @@ class CriticObjective(nn.Module):
 
     def forward(self, batch: CriticBatch) -> dict[str, Tensor]:
         """Losses of a batch, in nats a text, and the share of foils that is below the human text beside it."""
-        human, foil = (self.logits(texts)[:, int(batch.is_spoilt)] for texts in (batch.human, batch.foil))
+        human, foil = self.logits(batch.human), self.logits(batch.foil)
         terms = {"human": F.softplus(-human).mean(), "foil": F.softplus(foil).mean()}
         return {"loss": terms["human"] + terms["foil"], **terms, "told": (human > foil).float().mean()}
 

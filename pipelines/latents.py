@@ -17,9 +17,10 @@ from tqdm import tqdm
 from transformers import PreTrainedTokenizerFast
 
 from ..decoders import SegmentDecoder
+from ..defaults import DEFAULT_MODEL
 from ..encoders import SegmentEncoder
 from .byte_tokens import ByteCounter
-from .loading import DEFAULT_MODEL, check_match, load_representation
+from .loading import check_match, load_representation
 from .rendering import decode_latents, encode_texts
 
 if TYPE_CHECKING:

@@ -13,8 +13,6 @@ from ..decoders import SegmentDecoder
 from ..encoders import SegmentEncoder
 from .data import load_tokenizer
 
-DEFAULT_MODEL = "stories-tiny"
-
 
 def bundled_models() -> list[str]:
     """Names of the models that ship with the package."""

@@ -17,11 +17,12 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from ..decoders import SegmentDecoder
+from ..defaults import DEFAULT_MODEL
 from ..diffusion import SegmentCritic, SegmentDenoiser, make_scheduler
 from ..encoders import ConditionEncoder, SegmentEncoder
 from .choosing import check_choice, check_words, make_wishes
 from .controls import Control, control_gradients
-from .loading import DEFAULT_MODEL, check_match, load_component, resolve
+from .loading import check_match, load_component, resolve
 from .rendering import check_text, encode_texts
 from .template import MAX_SEGMENTS as MAX_SEGMENTS
 from .template import MAX_TOGETHER, Template, join_segments, make_template
@@ -155,7 +156,7 @@ class StoryPipeline(DiffusionPipeline):
         """Load a bundled model by name, a folder, or a hub model.
 
         Args:
-            model: "stories-tiny", a folder written by `save_pretrained`, or a hub name.
+            model: "stories-small", a folder written by `save_pretrained`, or a hub name.
             options: components to use instead of the saved ones, `dtype`, and other options of diffusers.
 
         Raises:

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..defaults import DEFAULT_MODEL
 from ..diffusion.noise import log_snr, signal_and_noise
 from .controls import LatentClassifier
 from .corpus import numbered_lines
@@ -58,7 +59,7 @@ def read_labelled(path: Path) -> tuple[list[str], list[str]]:
 
 
 def train_control(
-    path: Path, out: Path, model: str = "stories-tiny", steps: int = 1000, seed: int = 0, device: str = "cpu"
+    path: Path, out: Path, model: str = DEFAULT_MODEL, steps: int = 1000, seed: int = 0, device: str = "cpu"
 ) -> dict[str, Any]:
     """Train a classifier on the latents of labelled segments; write it to `out`. A tenth of them is held out.
 

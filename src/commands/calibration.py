@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ..defaults import DEFAULT_MODEL
 from .shared import Device, Json, Model, load_pipeline, print_json, print_table
 
 
@@ -13,7 +14,7 @@ def noise(
     stories: Annotated[int, typer.Option(min=1, help="How many stories of the corpus to measure on.")] = 100,
     steps: Annotated[int, typer.Option(min=1, max=1000, help="Of the sampler, counted from pure noise.")] = 20,
     seed: Annotated[int, typer.Option(min=0, max=2**62, help="Of all noise.")] = 0,
-    model: Model = "stories-tiny",
+    model: Model = DEFAULT_MODEL,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:

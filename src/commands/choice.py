@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ..defaults import DEFAULT_MODEL
 from .shared import Device, Json, Model, load_pipeline, print_json, print_table, say
 
 
@@ -26,7 +27,7 @@ def choice(
     scores_out: Annotated[Path | None, typer.Option(help="JSONL file for the scores of every option.")] = None,
     out: Annotated[Path | None, typer.Option(help="JSON file for the table.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**62, help="Of all noise.")] = 0,
-    model: Model = "stories-tiny",
+    model: Model = DEFAULT_MODEL,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:

@@ -5,13 +5,14 @@ from typing import Annotated
 
 import typer
 
+from ..defaults import DEFAULT_MODEL
 from .shared import Device, Json, Model, offline, print_json, say, usable_device
 
 
 def control(
     labelled: Annotated[Path, typer.Argument(help='JSONL of {"text": ..., "label": ...}, a segment a line.')],
     out: Annotated[Path, typer.Option(help="Folder of the control; an older control in it is replaced.")],
-    model: Model = "stories-tiny",
+    model: Model = DEFAULT_MODEL,
     steps: Annotated[int, typer.Option(min=1, max=1_000_000, help="Training steps.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, max=2**62, help="Of split, weights and noise.")] = 0,
     as_json: Json = False,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ..defaults import DEFAULT_MODEL
 from .shared import PLAIN, Device, Model, help_without_command, is_hub_name, load_pipeline, print_table, say
 from .shared import load_representation as load_parts
 
@@ -22,7 +23,7 @@ def ladder(
     out: Annotated[Path | None, typer.Option(help="JSON file for all numbers and some examples.")] = None,
     stories: Annotated[int, typer.Option(min=1, help="How many stories of the corpus to measure on.")] = 200,
     seed: Annotated[int, typer.Option(min=0, max=2**62, help="Of all noise.")] = 0,
-    model: Model = "stories-tiny",
+    model: Model = DEFAULT_MODEL,
     device: Device = "auto",
 ) -> None:
     """What each stage keeps of held-out stories, from reconstruction to free writing."""
@@ -49,7 +50,7 @@ def representation(
     ood: Annotated[Path | None, typer.Option(help="Text of another domain, for the maps.")] = None,
     segments: Annotated[int, typer.Option(min=8, help="How many segments, and pairs a file, to measure on.")] = 500,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of noise, edits and bootstrap.")] = 0,
-    model: Model = "stories-tiny",
+    model: Model = DEFAULT_MODEL,
     device: Device = "auto",
 ) -> None:
     """How good a latent space is: reconstruction, robustness, smoothness, meaning, and its shape, as one report."""

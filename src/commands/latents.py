@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from ..defaults import DEFAULT_MODEL
 from .shared import Device, Json, Model, load_representation, print_json, say
 
 BatchSize = Annotated[int, typer.Option(min=1, max=10_000, help="Segments at once.")]
@@ -22,7 +23,7 @@ def encode(
         int, typer.Option(min=1, help="Segments of a file of latents, which are in memory at once.")
     ] = 10_000,
     batch_size: BatchSize = 256,
-    model: Model = "stories-tiny",
+    model: Model = DEFAULT_MODEL,
     device: Device = "auto",
 ) -> None:
     """Encode a text file to latents on disk."""
@@ -60,7 +61,7 @@ def decode(
     latents: Annotated[Path, typer.Argument(help="Folder that `segdiff encode` wrote.")],
     batch_size: BatchSize = 512,
     as_json: Json = False,
-    model: Model = "stories-tiny",
+    model: Model = DEFAULT_MODEL,
     device: Device = "auto",
 ) -> None:
     """Decode latents on disk to text, a segment a line."""

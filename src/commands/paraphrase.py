@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from ..defaults import DEFAULT_MODEL
 from ..pipelines.files import check_folder_of
 from ..pipelines.paraphrase_options import DIRECTION_STRENGTH, check_options
 from .shared import (
@@ -69,7 +70,7 @@ def paraphrase(
     ] = "auto",
     batch_size: Annotated[int, typer.Option(min=1, max=100_000, help="Candidates decoded at once.")] = 512,
     as_json: Json = False,
-    model: Model = "stories-tiny",
+    model: Model = DEFAULT_MODEL,
     device: Device = "auto",
 ) -> None:
     """Say sentences in other words."""
@@ -179,7 +180,7 @@ def interpolate(
     target: Annotated[str, typer.Argument(help="The sentence to arrive at.")],
     steps: Annotated[int, typer.Option(min=2, max=1000, help="Sentences, the two ends among them.")] = 5,
     as_json: Json = False,
-    model: Model = "stories-tiny",
+    model: Model = DEFAULT_MODEL,
     device: Device = "auto",
 ) -> None:
     """Write the sentences between two sentences."""
@@ -199,7 +200,7 @@ def neighbours(
     corpus: Annotated[Path, typer.Option(help="Text file, a sentence a line.")],
     num: Annotated[int, typer.Option(min=1, max=100_000, help="How many.")] = 5,
     as_json: Json = False,
-    model: Model = "stories-tiny",
+    model: Model = DEFAULT_MODEL,
     device: Device = "auto",
 ) -> None:
     """Find the sentences of a file that mean nearly the same."""
@@ -227,7 +228,7 @@ def direction(
         float, typer.Option(help="1 moves by the difference of the two files' means.")
     ] = DIRECTION_STRENGTH,
     as_json: Json = False,
-    model: Model = "stories-tiny",
+    model: Model = DEFAULT_MODEL,
     device: Device = "auto",
 ) -> None:
     """Change an attribute of sentences: move them from what one file has in common to what another has."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..defaults import DEFAULT_MODEL
 from .shared import Device, load_pipeline, print_table, say
 
 if TYPE_CHECKING:
@@ -24,9 +25,9 @@ def stories(
     texts: Annotated[
         list[str] | None, typer.Option(metavar="NAME=FILE", help="What another system wrote, as JSONL; repeatable.")
     ] = None,
-    model: Annotated[str, typer.Option(help="A bundled model, a folder, a hub name, or none: score --texts alone.")] = (
-        "stories-tiny"
-    ),
+    model: Annotated[
+        str, typer.Option(help="A bundled model, a folder, a hub name, or none: score --texts alone.")
+    ] = DEFAULT_MODEL,
     tasks: Annotated[str, typer.Option(help="What to write and score, separated by commas.")] = ALL_TASKS,
     stories: Annotated[int, typer.Option(min=1, help="How many test stories; MAUVE is uncertain under 1,500.")] = 200,
     write: Annotated[Path | None, typer.Option(help="Keep what the model wrote as JSONL, to be scored again.")] = None,

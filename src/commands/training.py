@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..defaults import DEFAULT_MODEL
 from .control import control
 from .shared import PLAIN, Config, Data, Init, Minutes, Out, Set, help_without_command, may_be_on_the_hub, offline, say
 
@@ -187,7 +188,7 @@ def critic(
 def story_model(
     data: Annotated[Path, typer.Option(help="Folder that the config's corpora are in.")],
     out: Out,
-    config: Annotated[str, typer.Option(help="A bundled config or a YAML file.")] = "stories-tiny",
+    config: Annotated[str, typer.Option(help="A bundled config or a YAML file.")] = DEFAULT_MODEL,
     set_: Set = None,
 ) -> None:
     """Every stage in turn, and the finished model."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..defaults import DEFAULT_MODEL
 from .given import MAX_SEGMENTS, given_arguments
 from .shared import MAX_SEED, Device, Json, Model, load_pipeline, load_representation, print_json, print_table, say
 from .watching import watching
@@ -127,7 +128,7 @@ def generate(
     num: Annotated[int, typer.Option(min=1, max=100_000, help="How many stories; the i-th has the seed + i.")] = 1,
     batch_size: Annotated[int, typer.Option(min=1, max=10_000, help="Stories written at once.")] = 16,
     as_json: Json = False,
-    model: Model = "stories-tiny",
+    model: Model = DEFAULT_MODEL,
     device: Device = "auto",
 ) -> None:
     """Write stories."""
@@ -236,7 +237,7 @@ def reconstruct(
     noise: Annotated[float, typer.Option(min=0, help="Noise on the latents, relative to their norm.")] = 0.0,
     seed: Annotated[int, typer.Option(min=0, max=2**62, help="Of the noise.")] = 0,
     as_json: Json = False,
-    model: Model = "stories-tiny",
+    model: Model = DEFAULT_MODEL,
     device: Device = "auto",
 ) -> None:
     """Encode each line to latents and decode it again."""

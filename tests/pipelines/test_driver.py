@@ -25,7 +25,7 @@ STAGES = {
         "condition": {"text_config": TEXT},
     },
     "adaptation": {"denoising_steps": 2},
-    "critic": {"texts": 8, "num_inference_steps": 2, "critic": {"width": 16, "num_layers": 1, "num_heads": 2}},
+    "critic": {"critic": {"width": 16, "num_layers": 1, "num_heads": 2}},
 }
 NAMES = list(STAGES)
 
