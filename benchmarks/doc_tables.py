@@ -39,12 +39,16 @@ def read(folder: Path, name: str) -> Numbers:
 # ---------------------------------------------------------------------------------------------- the tables
 
 
-def stories(folder: Path) -> list[str]:
-    """Every task: people, mixed people, and the systems."""
-    numbers = read(folder, "stories")
-    shown = (*CONTROLS_SHOWN, *numbers["settings"]["systems"])
-    rows = [row for row in headlines(numbers) if row["row"] in shown]
-    return _block([numbers], table(plain_rows(rows)))
+def tasks(name: str) -> Callable[[Path], list[str]]:
+    """Every task of a report: people, mixed people, and the systems."""
+
+    def rendered(folder: Path) -> list[str]:
+        numbers = read(folder, name)
+        shown = (*CONTROLS_SHOWN, *numbers["settings"]["systems"])
+        rows = [row for row in headlines(numbers) if row["row"] in shown]
+        return _block([numbers], table(plain_rows(rows)))
+
+    return rendered
 
 
 def systems(name: str) -> Callable[[Path], list[str]]:
@@ -136,7 +140,10 @@ def first_light(folder: Path) -> list[str]:
 
 
 TABLES: dict[str, Callable[[Path], list[str]]] = {
-    "stories": stories,
+    "stories": tasks("stories"),
+    "small-title": systems("small-title"),
+    "small-tasks": tasks("small-tasks"),
+    "small-choice": systems("small-choice"),
     "where-lost": systems("where-lost"),
     "matched": systems("matched"),
     "drawing": drawing,

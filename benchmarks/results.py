@@ -4,8 +4,8 @@
     python benchmarks/results.py --check                            # exit 1 where one differs from its numbers
     python benchmarks/results.py --add stories=report/report.json --add choice-middle=middle.json    # new numbers
 
-The names of --add: `stories`, `where-lost`, `matched`, `sweep` and `drawing-...` (report.json of
-`segdiff evaluate stories`), `choice-middle`, `-left`, `-cloze` and `-counterfactual` (--out of
+The names of --add: `stories`, `where-lost`, `matched`, `small-...`, `sweep` and `drawing-...` (report.json
+of `segdiff evaluate stories`), `choice-middle`, `-left`, `-cloze` and `-counterfactual` (--out of
 `segdiff evaluate choice`), `generation` and `generation-short` (--out of `benchmarks/generation.py`; the first draws
 docs/generation.png again, too), `training` and `first-light` (--out of `benchmarks/training.py` and
 `benchmarks/first_light.py`). Texts are left out. The command that is shown beside a table is that of --command, else
@@ -28,6 +28,9 @@ REPORT_KEYS = {
     "sweep": ("settings", "sweep"),
     "where-lost": TABLES_ALONE,
     "matched": TABLES_ALONE,
+    "small-title": TABLES_ALONE,
+    "small-tasks": TABLES_ALONE,
+    "small-choice": TABLES_ALONE,
     "drawing": TABLES_ALONE,
 }
 

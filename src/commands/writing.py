@@ -104,7 +104,7 @@ def generate(
         typer.Option(
             min=1,
             max=1000,
-            help=f"Written of each story to keep the best. The model's own, or {CANDIDATES} for --mention, --length.",
+            help=f"Written of each story to keep the best. The model's own; at least {CANDIDATES} for --mention.",
         ),
     ] = None,
     choose: Annotated[
@@ -146,13 +146,13 @@ def generate(
         seed = int.from_bytes(os.urandom(4), "big")
     if seed + num > MAX_SEED:
         raise ValueError(f"--seed is {seed}; with --num {num} it must be at most {MAX_SEED - num}")
-    if candidates is None and (mention or length):
-        candidates = CANDIDATES
     given = given_arguments(segments, start, end, keep, template, strength)
     scheduler = _scheduler(sampler)
     pipeline = load_pipeline(model, device)
     if scheduler is not None:
         pipeline.scheduler = scheduler
+    if candidates is None and (mention or length):
+        candidates = max(CANDIDATES, pipeline.config.num_candidates)
     live = num == 1 and not as_json and not watch  # the text comes as it is finished
 
     def show(passage: "Passage") -> None:
