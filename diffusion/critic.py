@@ -42,6 +42,8 @@ class SegmentCritic(ModelMixin, ConfigMixin):
         encoder_fingerprint: str = "",
     ) -> None:
         super().__init__()
+        if width % num_heads:
+            raise ValueError(f"width is {width}; it must be a multiple of num_heads, {num_heads}")
         size = num_latents * latent_dim
         self.segment = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * size, width))
         self.condition = nn.Linear(condition_dim, width)

@@ -58,8 +58,10 @@ class CriticObjective(nn.Module):
 
 
 def _shuffled(segments: Tensor, place: int, others: Tensor, rng: np.random.Generator) -> Tensor:
+    if len(segments) == 1:
+        return others[:1]
     order = np.arange(len(segments))
-    while len(order) > 1 and (order == np.arange(len(segments))).all():
+    while (order == np.arange(len(segments))).all():
         order = rng.permutation(len(segments))
     return segments[torch.from_numpy(order)]
 
@@ -71,6 +73,7 @@ def _foreign(segments: Tensor, place: int, others: Tensor, rng: np.random.Genera
 
 
 def _other_half(segments: Tensor, place: int, others: Tensor, rng: np.random.Generator) -> Tensor:
+    place = max(place, min(1, len(segments) - 1))  # a whole other text would be as good as this one
     rows = torch.arange(place, len(segments))
     return torch.cat([segments[:place], others[rows.clamp_max(len(others) - 1)]])
 

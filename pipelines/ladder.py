@@ -161,7 +161,7 @@ def sampled_rung(
     guidance_scale: float,
     num_inference_steps: int,
 ) -> Rung:
-    """Stories written by the pipeline from each title, with the true number of segments."""
+    """Stories written by the pipeline from each title, with the true number of segments: one candidate, the likeliest words."""
     stories: Stories = []
     with recorded_endings(pipeline.decoder) as ended:
         for index, document in enumerate(documents):
@@ -171,6 +171,8 @@ def sampled_rung(
                 seed=seed + index,
                 guidance_scale=guidance_scale,
                 num_inference_steps=num_inference_steps,
+                num_candidates=1,
+                temperature=0.0,
             )
             stories.append(story.segments)
     return Rung("sampled", stories, ended)

@@ -188,6 +188,7 @@ def denoising_path(pipeline: StoryPipeline, title: str | None, seed: int) -> tup
         2,
         seed=seed,
         num_inference_steps=PATH_STEPS,
+        num_candidates=1,  # the one whose path is seen
         callback_on_step_end=lambda _, latents: estimates.append(latents[0, 0].clone()),
     )
     return torch.stack(estimates), story.segments[0]

@@ -3,12 +3,15 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from segdiff.pipelines.choice import evaluate_choice, fitting_cases
 from segdiff.pipelines.choice_cases import cases_of_stories
+from segdiff.pipelines.choosing import critic_scores
 from segdiff.pipelines.corpus import read_documents
 from segdiff.pipelines.loading import bundled_models, resolve
 from segdiff.pipelines.reconstruct import reconstruct
+from segdiff.pipelines.rendering import encode_texts
 from segdiff.pipelines.story import StoryPipeline
 
 SENTENCES = [
@@ -83,3 +86,44 @@ def test_bundled_model_tells_the_true_middle_sentence(pipeline, data_dir):
     assert accuracy["chance"] == 0.5
     assert accuracy["likelihood, less unconditional"] > 0.6
     assert accuracy["gist likelihood, less unconditional"] > 0.6
+
+
+# ------------------------------------------------------------------------------- the one people write with
+
+
+@pytest.fixture(scope="module")
+def small() -> StoryPipeline:
+    return StoryPipeline.from_pretrained()
+
+
+def test_the_default_model_has_a_critic_and_is_small(small):
+    files = [path for path in Path(resolve("stories-small")).rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 28e6
+    assert {path.suffix for path in files} <= {".safetensors", ".json", ".md", ".txt"}
+    assert small.critic is not None and small.config.num_candidates > 1
+
+
+def test_the_default_model_writes_the_same_story_alone_and_in_a_batch(small):
+    together = small("The lost dog", num_segments=5, num_stories=2, num_inference_steps=8)
+    for story in together:
+        (alone,) = small("The lost dog", num_segments=5, seed=story.seed, num_inference_steps=8)
+        assert alone.segments == story.segments
+    first = small("The lost dog", num_segments=5, num_stories=2, num_inference_steps=8, num_candidates=1)
+    assert [story.text for story in first] != [story.text for story in together]
+
+
+def test_the_critic_tells_stories_from_the_same_in_disorder(small, data_dir):
+    """On test stories that nothing was trained on; chance is one half."""
+    documents = [d for d in read_documents(data_dir / "stories" / "roc.test.jsonl.gz") if len(d.segments) == 5][:60]
+    latents = torch.stack([encode_texts(small.encoder, small.tokenizer, document.segments) for document in documents])
+    places = torch.arange(5).expand(len(latents), -1)
+    told = small.condition_encoder(torch.zeros(len(latents), 1, dtype=torch.long), torch.zeros(len(latents), 1))
+    given = (torch.ones_like(places, dtype=torch.bool), places, 4 - places, [told])
+    real = torch.tensor(critic_scores(small.critic, latents, *given))
+    shuffled = torch.tensor(critic_scores(small.critic, latents[:, [3, 0, 4, 1, 2]], *given))
+    assert (real > shuffled).float().mean() > 0.7
+
+
+def test_the_default_model_gives_plain_sentences_back(small):
+    texts = list(reconstruct(SENTENCES, small.encoder, small.decoder, small.tokenizer))
+    assert sum(text == sentence for text, sentence in zip(texts, SENTENCES, strict=True)) >= 7, texts

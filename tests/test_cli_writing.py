@@ -160,3 +160,12 @@ def test_mistakes_are_one_line(run, tmp_path, arguments, message):
     code, out, err = run("generate", *[str(file) if one == "FULL" else one for one in arguments])
     assert (code, out) == (2, "") and len(err.splitlines()) == 1
     assert err.startswith("segdiff: error: ") and message in err
+
+
+def test_a_critic_that_the_model_does_not_have(run: Run) -> None:
+    code, out, err = run("generate", "A kite", "--choose", "critic", "--candidates", 2)
+    assert (code, out) == (2, "")
+    assert (
+        err.strip()
+        == "segdiff: error: choose is 'critic', and this model has none; train one with: segdiff train critic"
+    )

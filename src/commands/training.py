@@ -164,7 +164,7 @@ def adaptation(
 def critic(
     out: Out,
     data: Data = None,
-    model: Annotated[str | None, typer.Option(help="Trained model whose writing is to be told from people's.")] = None,
+    model: Annotated[str | None, typer.Option(help="Finished model that gets the critic.")] = None,
     config: Config = None,
     set_: Set = None,
     max_minutes: Minutes = None,

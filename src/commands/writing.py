@@ -104,7 +104,7 @@ def generate(
         typer.Option(
             min=1,
             max=1000,
-            help=f"Written of each story to keep the best. The model's own; at least {CANDIDATES} for --mention.",
+            help=f"Written of each story to keep the best. The model's own; at least {CANDIDATES} for --mention, --length.",
         ),
     ] = None,
     choose: Annotated[
@@ -153,6 +153,8 @@ def generate(
         pipeline.scheduler = scheduler
     if candidates is None and (mention or length):
         candidates = max(CANDIDATES, pipeline.config.num_candidates)
+    elif candidates is None and watch:
+        candidates = 1  # what is seen to emerge is what is told at the end
     live = num == 1 and not as_json and not watch  # the text comes as it is finished
 
     def show(passage: "Passage") -> None:
