@@ -161,7 +161,7 @@ def sampled_rung(
     guidance_scale: float,
     num_inference_steps: int,
 ) -> Rung:
-    """Stories written by the pipeline from each title, with the true number of segments: one candidate, the likeliest words."""
+    """Stories written from each title, with the true number of segments: one candidate, the likeliest words."""
     stories: Stories = []
     with recorded_endings(pipeline.decoder) as ended:
         for index, document in enumerate(documents):

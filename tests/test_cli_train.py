@@ -263,7 +263,7 @@ def test_train_story_model(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(driver, "build_story_model", build)
     options = ["--data", tmp_path, "--out", tmp_path / "run", "--set", "a=1", "--set", "b=2"]
     assert run("train", "story-model", *options).code == 0
-    assert build.call_args.args[:4] == ("stories-tiny", tmp_path, tmp_path / "run", ["a=1", "b=2"])
+    assert build.call_args.args[:4] == ("stories-small", tmp_path, tmp_path / "run", ["a=1", "b=2"])
 
     from segdiff.pipelines.runs import locked
 

@@ -104,7 +104,7 @@ def generate(
         typer.Option(
             min=1,
             max=1000,
-            help=f"Written of each story to keep the best. The model's own; at least {CANDIDATES} for --mention, --length.",
+            help=f"Written to keep the best. The model's own; at least {CANDIDATES} for --mention, --length.",
         ),
     ] = None,
     choose: Annotated[
