@@ -143,7 +143,7 @@ def test_control(run, tmp_path):
         (["--start", "A.", "--segments", 3, "--strength", "2=0.5"], "--strength 2: this segment is not given"),
         (["--segments", 10_001], "--segments"),
         (["--sampler", "euler"], "no sampler 'euler'; did you mean 'flow-euler'? There are: ddim"),
-        (["--choose", "luck"], "choose is 'luck'; known: mbr, likelihood"),
+        (["--choose", "luck"], "choose is 'luck'; known: critic, mbr, likelihood"),
         (["--length", "huge"], "words_per_segment is 'huge'"),
         (["--guidance-interval", 0.9, 0.1], "guidance_interval is (0.9, 0.1)"),
         (["--mention", "dog", "--negative", "Dog"], "contradictory: 'dog' is both asked for and in negative"),
