@@ -22,19 +22,28 @@ Stories = list[list[str]]
 
 
 def write(pipeline: Any, titles: list[str], most: int, options: dict[str, Any], file: Path) -> list[Stories]:
-    """`most` stories for each title, each a list of segments; read from `file` where it is."""
+    """`most` stories for each title, each a list of segments; read from `file` where it is.
+
+    Raises:
+        ValueError: the file is of other titles or options.
+    """
     from segdiff.pipelines.files import write_json
 
+    settings = {"titles": titles, "most": most, **options}
     if not file.is_file():
         found = []
+        drawing = {name: value for name, value in options.items() if name != "model"}
         for number, title in enumerate(titles):
             seed = SEED_STEP * number
             stories = pipeline(
-                title, SEGMENTS, num_stories=most, num_candidates=1, seed=seed, batch_size=most, **options
+                title, SEGMENTS, num_stories=most, num_candidates=1, seed=seed, batch_size=most, **drawing
             )
             found.append([story.segments for story in stories])
-        write_json(file, found)
-    return json.loads(file.read_text(encoding="utf-8"))
+        write_json(file, {"settings": settings, "stories": found})
+    kept = json.loads(file.read_text(encoding="utf-8"))
+    if kept["settings"] != settings:
+        raise ValueError(f"{file} is of other titles or options; give another OUT")
+    return kept["stories"]
 
 
 def chosen(pipeline: Any, title: str, stories: Stories, count: int) -> dict[str, int]:
@@ -66,7 +75,7 @@ def main(
     out: Path,
     model: str = "stories-small",
     stories: Annotated[int, typer.Option(help="Titles.")] = 150,
-    most: Annotated[int, typer.Option(help="Stories for each.")] = 16,
+    most: Annotated[int, typer.Option(min=1, max=SEED_STEP, help="Stories for each.")] = 16,
     temperature: Annotated[float | None, typer.Option(help="The model has its own.")] = None,
     min_p: Annotated[float | None, typer.Option(help="The model has its own.")] = None,
 ) -> None:
@@ -78,7 +87,8 @@ def main(
     humans = [story for story in read_stories(data) if story.title][:stories]
     titles = [str(story.title) for story in humans]
     pipeline = StoryPipeline.from_pretrained(model)
-    written = write(pipeline, titles, most, {"temperature": temperature, "min_p": min_p}, out / "candidates.json")
+    options = {"model": model, "temperature": temperature, "min_p": min_p}
+    written = write(pipeline, titles, most, options, out / "candidates.json")
     picked: dict[str, list[int]] = {"first": [0] * len(humans)}
     for count in COUNTS:
         if count <= most:

@@ -121,7 +121,9 @@ def test_candidates(tiny_model_dir: Path, tiny_corpus: Path, tmp_path: Path) -> 
         first, best = (read_written(tmp_path / f"{name}.jsonl", humans) for name in ("first", "mbr-4"))
         assert [text.seed for text in first] == [0, 1000, 2000]
         assert {(text.seed or 0) % 1000 for text in best} <= {0, 1, 2, 3} and len(best) == 3
-        written = json.loads((tmp_path / "candidates.json").read_text(encoding="utf-8"))
+        written = json.loads((tmp_path / "candidates.json").read_text(encoding="utf-8"))["stories"]
+        with pytest.raises(ValueError, match="is of other titles or options; give another OUT"):
+            module.main(tiny_corpus, tmp_path, model=str(tiny_model_dir), stories=3, most=5, temperature=1.0)
         assert [len(stories) for stories in written] == [4, 4, 4]
         chosen = written[0][(best[0].seed or 0) % 1000]
         assert best[0].segments == tuple(" ".join(text.split()) for text in chosen)
