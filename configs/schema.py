@@ -11,12 +11,16 @@ class DataConfig(Config):
     """What to train on.
 
     Each path is a JSONL file, a text file, a folder of those, a local `datasets` folder, or a prepared folder.
+    FILE?split=train takes those of a JSONL file's objects that have this value.
     """
 
     train: list[str] = []
     valid: list[str] = []
-    # contrastive positives: JSONL of {"a", "b"} pairs or {"texts"} groups; FILE?src=coco takes those of that src
+    # contrastive positives: JSONL of {"a", "b"} pairs or {"texts"} groups
     paraphrases: list[str] = []
+    rare_words: list[
+        str
+    ] = []  # texts whose names and words, where `train` lacks them, are put into some of its segments
     max_documents: int | None = Field(None, ge=1)
     max_segments: int = Field(12, ge=1)  # longer documents are seen through windows of this length
     max_tokens: int = Field(40, ge=4)  # longer segments are left out of training
@@ -118,6 +122,9 @@ class RepresentationConfig(Config):
     dropout: float = Field(0.05, ge=0, lt=1)
     tie_embeddings: bool = True
     context_dropout: float = Field(0.5, ge=0, le=1)  # share of segments that see no neighbour in a step
+    # segments a step beside those of documents, where the data has such: with rare words in them, of its paraphrases
+    rare_segments: int = Field(0, ge=0)
+    paired_segments: int = Field(0, ge=0)
     segment_dropout: float = Field(0.0, ge=0, le=1)  # share that see noise for their own latents, and all neighbours
     length_chunks: int = Field(3, ge=1)  # chunks of similar length that a batch is run in, to save padding
     noise: NoiseConfig = NoiseConfig()
@@ -188,6 +195,9 @@ class AdaptationConfig(Config):
     denoising_steps: int = Field(8, ge=1)  # of the sampler, counted from pure noise
     decoder_level: float = Field(0.85, ge=0, le=1)  # what the decoder is told by default; see `StoryPipeline`
     noise: NoiseConfig = NoiseConfig()
+    # segments a step that are shown on their own, and as many with rare words in them where the data has such
+    alone: int = Field(0, ge=0)
+    alone_noise: NoiseConfig = NoiseConfig(max_strength=0.3, clean_share=0.4, gist_only_share=0.0)
     context_dropout: float = Field(0.3, ge=0, le=1)
     loop: LoopConfig = LoopConfig(batch_documents=52, learning_rate=4e-4, warmup_steps=50)
 

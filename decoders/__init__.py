@@ -1,5 +1,6 @@
 """Latents -> text."""
 
 from .decoder import SegmentDecoder, neighbours, with_neighbours
+from .lexicon import Lexicon, WordTokens
 
-__all__ = ["SegmentDecoder", "neighbours", "with_neighbours"]
+__all__ = ["Lexicon", "SegmentDecoder", "WordTokens", "neighbours", "with_neighbours"]

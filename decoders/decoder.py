@@ -4,8 +4,10 @@ B documents, S segments, N flat segments, K latents per segment, D latent width,
 M memory states, H hidden width.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers.configuration_utils import ConfigMixin, register_to_config
@@ -16,6 +18,7 @@ from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from transformers.models.t5.modeling_t5 import T5Stack
 
 from ..components import TextComponent
+from .lexicon import OUTSIDE, Lexicon
 
 LEVEL_WIDTH = 32
 
@@ -73,6 +76,7 @@ class SegmentDecoder(TextComponent, ModelMixin, ConfigMixin):
         latent_dim: D.
         gist_latents: G, the first of the K latents, which sum up the segment. A neighbour shows its gist latents alone,
             or all of its latents where G is 0.
+        lexicon_size: numbers that its list of `words` is stored in; see `set_words`.
         states_per_latent: E, memory states that each own latent is expanded to.
         context_window: W, neighbours seen each side (0 = none).
         max_tokens: longest rendering in tokens.
@@ -82,6 +86,7 @@ class SegmentDecoder(TextComponent, ModelMixin, ConfigMixin):
     """
 
     part = "decoder"
+    lexicon: Tensor | None
 
     @register_to_config
     def __init__(
@@ -96,6 +101,7 @@ class SegmentDecoder(TextComponent, ModelMixin, ConfigMixin):
         eos_token_id: int = 1,
         pad_token_id: int = 0,
         gist_latents: int = 0,
+        lexicon_size: int = 0,
     ) -> None:
         super().__init__()
         config = T5Config(
@@ -115,6 +121,22 @@ class SegmentDecoder(TextComponent, ModelMixin, ConfigMixin):
         nn.init.zeros_(told.weight)
         nn.init.zeros_(told.bias)
         self.level = nn.Sequential(nn.Linear(1, LEVEL_WIDTH), nn.SiLU(), told)
+        self.register_buffer("lexicon", torch.zeros(lexicon_size, dtype=torch.int32) if lexicon_size else None)
+
+    @property
+    def words(self) -> list[tuple[int, ...]]:
+        """Token ids of each word that the training texts have often enough; empty where the model has no list."""
+        if self.lexicon is None:
+            return []
+        flat = self.lexicon.cpu().numpy()
+        ends = np.flatnonzero(flat == self.config.pad_token_id)
+        return [tuple(word[:-1].tolist()) for word in np.split(flat, ends + 1)[:-1]]
+
+    def set_words(self, words: Iterable[Sequence[int]]) -> None:
+        """Keep a list of words with the model, each as its token ids; none of them is the filler's."""
+        flat = [token for word in words for token in (*word, self.config.pad_token_id)]
+        self.lexicon = torch.tensor(flat, dtype=torch.int32, device=self.own_position.device) if flat else None
+        self.register_to_config(lexicon_size=len(flat))
 
     def memory(
         self,
@@ -198,6 +220,7 @@ class SegmentDecoder(TextComponent, ModelMixin, ConfigMixin):
         uniforms: Tensor | None = None,
         max_tokens: int | None = None,
         min_p: float = 0.0,
+        lexicon: Lexicon | None = None,
     ) -> Tensor:
         """Render all segments as one batch with a key-value cache; each stops at its end token.
 
@@ -209,6 +232,7 @@ class SegmentDecoder(TextComponent, ModelMixin, ConfigMixin):
             max_tokens: longest rendering; the configured one when None.
             min_p: tokens with less than this share of the likeliest one's probability, at this temperature, are not
                 drawn (arXiv 2407.01082).
+            lexicon: words that the text may be made of; None: any.
 
         Returns:
             (N, <= max_tokens) token ids, padded after the end token. A row without an end token did not stop.
@@ -227,6 +251,7 @@ class SegmentDecoder(TextComponent, ModelMixin, ConfigMixin):
         rows = torch.arange(memory.shape[0], device=device)  # those that are still computed
         ended = torch.zeros_like(rows, dtype=torch.bool)
         token = torch.full((len(rows), 1), self.config.bos_token_id, device=device)
+        spelt = torch.full_like(rows, OUTSIDE)  # where in a word each row is
         tokens = torch.full((len(rows), max_tokens), self.config.pad_token_id, device=device)
         for step in range(max_tokens):
             states = self.transformer(
@@ -237,6 +262,8 @@ class SegmentDecoder(TextComponent, ModelMixin, ConfigMixin):
                 use_cache=True,
             ).last_hidden_state[:, -1]
             logits = self.logits(states).float()
+            if lexicon is not None:
+                logits = logits.masked_fill(~lexicon.allowed(spelt), -torch.inf)
             if temperature > 0:
                 assert uniforms is not None
                 chances = (logits / temperature).softmax(-1)
@@ -252,12 +279,14 @@ class SegmentDecoder(TextComponent, ModelMixin, ConfigMixin):
             tokens[rows, step] = chosen
             ended = ended | (chosen == self.config.eos_token_id)
             token = chosen.unsqueeze(1)
+            if lexicon is not None:
+                spelt = lexicon.step(spelt, chosen)
             going = (~ended).nonzero().squeeze(1)
             if not len(going):
                 return tokens[:, : step + 1]
             if 2 * len(going) <= len(ended):  # short segments end early: the rest goes on without them
-                rows, ended, token, memory, memory_mask = (
-                    part[going] for part in (rows, ended, token, memory, memory_mask)
+                rows, ended, token, spelt, memory, memory_mask = (
+                    part[going] for part in (rows, ended, token, spelt, memory, memory_mask)
                 )
                 cache.batch_select_indices(going)
         return tokens

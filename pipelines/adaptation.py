@@ -23,11 +23,19 @@ LENGTH_CHUNKS = 4
 
 @dataclass
 class AdaptationBatch(TensorBatch):
-    """Latents of document windows and the tokens (N, T) of their existing segments, in document order."""
+    """Latents of document windows and the tokens (N, T) of their existing segments, in document order.
+
+    Attributes:
+        alone: latents (M, K, D) of other segments, which are shown on their own, or None.
+        alone_tokens, alone_mask: their tokens (M, U).
+    """
 
     documents: LatentBatch
     tokens: Tensor
     token_mask: Tensor
+    alone: Tensor | None = None
+    alone_tokens: Tensor | None = None
+    alone_mask: Tensor | None = None
 
 
 class AdaptationObjective(nn.Module):
@@ -90,8 +98,19 @@ class AdaptationObjective(nn.Module):
         own, around, seen, level, around_level = with_neighbours(mixed, mask, level, self.decoder.config.context_window)
         kept = torch.rand(seen.shape[0], 1, device=mask.device) >= self.config.context_dropout
         memory, memory_mask = self.decoder.memory(own, around, seen & kept, level, around_level)
-        total = latents.new_zeros(())
-        for rows, width in length_chunks(batch.token_mask, LENGTH_CHUNKS):
-            tokens, token_mask = batch.tokens[rows, :width], batch.token_mask[rows, :width]
-            total = total + self.decoder.loss(tokens, token_mask, memory[rows], memory_mask[rows]).sum()
-        return {"loss": total / batch.token_mask.sum()}
+        total = self.loss(batch.tokens, batch.token_mask, memory, memory_mask)
+        count = batch.token_mask.sum()
+        if batch.alone is not None and batch.alone_tokens is not None and batch.alone_mask is not None:
+            noised, told = draw_noise(batch.alone, self.decoder.config.gist_latents, self.config.alone_noise)
+            memory, memory_mask = self.decoder.memory(noised, level=told)
+            total = total + self.loss(batch.alone_tokens, batch.alone_mask, memory, memory_mask)
+            count = count + batch.alone_mask.sum()
+        return {"loss": total / count}
+
+    def loss(self, tokens: Tensor, token_mask: Tensor, memory: Tensor, memory_mask: Tensor) -> Tensor:
+        """Summed cross-entropy in nats of (N, T) tokens."""
+        chunks = [
+            self.decoder.loss(tokens[rows, :width], token_mask[rows, :width], memory[rows], memory_mask[rows]).sum()
+            for rows, width in length_chunks(token_mask, LENGTH_CHUNKS)
+        ]
+        return torch.stack(chunks).sum()

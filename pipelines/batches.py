@@ -4,6 +4,7 @@ Because nothing else decides them, a resumed run sees exactly what an unbroken r
 B documents, S segments, N of them in all, T tokens, P pairs; M taught texts of U tokens, E width of their vectors.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Self
 
@@ -154,6 +155,12 @@ def triple_rows(corpus: PreparedCorpus, indices: np.ndarray) -> tuple[Tensor, Te
     return torch.stack([ids for ids, _ in padded]), torch.stack([mask for _, mask in padded]), has_negative
 
 
+def drawn_rows(rows: Ragged, count: int, rng: np.random.Generator, limit: int | None = None) -> list[np.ndarray]:
+    """`count` of the first `limit` rows (of all when None), drawn with repetition; none where there are none."""
+    limit = len(rows) if limit is None else limit
+    return [rows[int(index)] for index in rng.integers(limit, size=count)] if limit else []
+
+
 def distinct_triples(corpus: PreparedCorpus, indices: np.ndarray) -> np.ndarray:
     """The triples whose anchor and positive no earlier one has as either: in a batch they would be false negatives."""
     seen: set[bytes] = set()
@@ -173,6 +180,7 @@ def segment_batch(
     rng: np.random.Generator,
     paraphrase_share: float = 0.0,
     length_matched: bool = True,
+    alone: Sequence[np.ndarray] = (),
 ) -> SegmentBatch:
     """Tensors of document windows and contrastive triples, all different.
 
@@ -183,14 +191,15 @@ def segment_batch(
         rng: decides which triples.
         paraphrase_share: share of the triples that are drawn from the data's paraphrases, where there are any.
         length_matched: the triples of a batch are of like length.
+        alone: tokens of further segments, each a document of its own.
     """
     rows = [
         corpus.segments[int(segment)]
         for document, first, size in windows
         for segment in corpus.documents[document][first : first + size]
     ]
-    tokens, token_mask = pad_rows(rows)
-    batch = SegmentBatch(tokens, token_mask, window_mask(windows))
+    tokens, token_mask = pad_rows([*rows, *alone])
+    batch = SegmentBatch(tokens, token_mask, window_mask([*windows, *[(0, 0, 1)] * len(alone)]))
     if num_pairs and len(corpus.anchors):
         # neighbours in a list sorted by length: in-batch negatives that length alone cannot tell apart
         size, given, count = 8 * num_pairs, corpus.num_paraphrases, len(corpus.anchors)

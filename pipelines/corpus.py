@@ -28,7 +28,10 @@ class Document:
 
 
 def read_documents(
-    path: str | Path, segmenter: Segmenter | None = None, max_documents: int | None = None
+    path: str | Path,
+    segmenter: Segmenter | None = None,
+    max_documents: int | None = None,
+    wanted: tuple[str, str] | None = None,
 ) -> Iterator[Document]:
     """Streams the documents of a file or folder.
 
@@ -38,6 +41,7 @@ def read_documents(
             written by `datasets.Dataset.save_to_disk` with the same fields as columns, or a folder of files.
         segmenter: cuts text that is not yet cut; `SentenceSegmenter()` by default, made when first needed.
         max_documents: stop after so many.
+        wanted: key and value that the objects of a `.jsonl` file must have; the others are left out.
 
     Segments are stripped, line breaks inside them become one space, empty ones are dropped.
 
@@ -52,18 +56,20 @@ def read_documents(
     if max_documents is not None and max_documents < 1:
         raise ValueError(f"max_documents must be at least 1, got {max_documents}")
     # A generator would raise only when first read; checks above are wanted at the call.
-    return _documents(path, segmenter or _LazySegmenter(), max_documents)
+    return _documents(path, segmenter or _LazySegmenter(), max_documents, wanted)
 
 
-def _documents(path: Path, segmenter: Segmenter, max_documents: int | None) -> Iterator[Document]:
+def _documents(
+    path: Path, segmenter: Segmenter, max_documents: int | None, wanted: tuple[str, str] | None
+) -> Iterator[Document]:
     count = 0
-    for document in _read_folder(path, segmenter) if path.is_dir() else _read_file(path, segmenter):
+    for document in _read_folder(path, segmenter) if path.is_dir() else _read_file(path, segmenter, wanted):
         yield document
         count += 1
         if count == max_documents:
             return
     if not count:
-        raise ValueError(f"{path} holds no documents")
+        raise ValueError(f"{path} holds no documents" + (f" whose {wanted[0]!r} is {wanted[1]!r}" if wanted else ""))
 
 
 class _LazySegmenter:
@@ -115,15 +121,17 @@ def _read_dataset(folder: Path, segmenter: Segmenter) -> Iterator[Document]:
 # ------------------------------------------------------------------------------------------------ files
 
 
-def _read_file(file: Path, segmenter: Segmenter) -> Iterator[Document]:
+def _read_file(file: Path, segmenter: Segmenter, wanted: tuple[str, str] | None = None) -> Iterator[Document]:
     if file.name.endswith((".jsonl", ".jsonl.gz")):
-        return _read_jsonl(file, segmenter)
+        return _read_jsonl(file, segmenter, wanted)
+    if wanted is not None:
+        raise ValueError(f"{file} is no .jsonl file: its texts have no {wanted[0]!r} to be chosen by")
     if file.name.endswith((".json", ".json.gz")):
         raise ValueError(f"{file} is JSON; give one object a line in a file named .jsonl or .jsonl.gz")
     return _read_text(file, segmenter)
 
 
-def _read_jsonl(file: Path, segmenter: Segmenter) -> Iterator[Document]:
+def _read_jsonl(file: Path, segmenter: Segmenter, wanted: tuple[str, str] | None) -> Iterator[Document]:
     for number, line in numbered_lines(file):
         if not line.strip():
             continue
@@ -134,6 +142,8 @@ def _read_jsonl(file: Path, segmenter: Segmenter) -> Iterator[Document]:
             raise ValueError(f"{where} is not valid JSON: {error}") from error
         if not isinstance(record, dict):
             raise ValueError(f"{where} holds {_kind(record)}, not a JSON object; it should have {_KNOWN_FIELDS}")
+        if wanted is not None and str(record.get(wanted[0])) != wanted[1]:
+            continue
         document = _document(record, segmenter, where)
         if document is not None:
             yield document

@@ -30,12 +30,14 @@ class TrainingData:
 
 
 def read_all(paths: list[str], max_documents: int | None) -> Iterator[Document]:
-    """Documents of several corpora, one after the other."""
-    return islice(chain.from_iterable(read_documents(path) for path in paths), max_documents)
+    """Documents of several corpora, one after the other; `FILE?key=value` takes a corpus's documents of that value."""
+    named = (file_and_filter(path) for path in paths)
+    documents = chain.from_iterable(read_documents(name, wanted=wanted) for name, wanted in named)
+    return islice(documents, max_documents)
 
 
 def file_and_filter(path: str) -> tuple[str, tuple[str, str] | None]:
-    """The file that a path of paraphrases names, and the key and value that its records must have, if it says so.
+    """The file that a path names, and the key and value that its records must have, if it says so.
 
     `captions.jsonl?src=coco` means the records of `captions.jsonl` whose `src` is coco. A file of just that name comes
     first.
@@ -78,13 +80,18 @@ def _pairs(lines: Iterable[str], path: str, wanted: tuple[str, str] | None) -> I
             found = True
             if record.get("split", "train") != "train" or not record.get("label", 1):
                 continue
-            yield from (pairwise(record["texts"]) if "texts" in record else [(record["a"], record["b"])])
+            yield from (pairwise(record["texts"]) if "texts" in record else [(record["a"], _joined(record["b"]))])
         except (ValueError, AttributeError, KeyError, RecursionError):
             raise ValueError(
                 f'{path} line {number} is no paraphrase record: expected {{"a", "b"}} or {{"texts": [...]}}'
             ) from None
     if not found and wanted is not None:
         raise ValueError(f"no record of {path} has {wanted[1]!r} as its {wanted[0]!r}")
+
+
+def _joined(text: str | list[str]) -> str:
+    """A text, or the sentences that it was split into."""
+    return " ".join(text) if isinstance(text, list) else text
 
 
 def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerFast:
@@ -101,7 +108,8 @@ def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerFast:
 
 
 def _files(config: DataConfig) -> list[str]:
-    return [*config.train, *config.valid, *(file_and_filter(path)[0] for path in config.paraphrases)]
+    paths = (*config.train, *config.valid, *config.rare_words, *config.paraphrases)
+    return [file_and_filter(path)[0] for path in paths]
 
 
 def cache_key(config: DataConfig, tokenizer: PreTrainedTokenizerFast | None) -> str:
@@ -158,7 +166,9 @@ def _prepare_folder(config: DataConfig, ready: Path, tokenizer: PreTrainedTokeni
         tokenizer.save_pretrained(temporary / "tokenizer")
         pairs = read_paraphrases(config.paraphrases)
         documents = read_all(config.train, config.max_documents)
-        prepare(documents, pairs, tokenizer, config.max_tokens, show_progress=True).save(temporary / "train")
+        rare = read_all(config.rare_words, None)
+        corpus = prepare(documents, pairs, tokenizer, config.max_tokens, show_progress=True, rare_words=rare)
+        corpus.save(temporary / "train")
         if config.valid:
             held_out = read_all(config.valid, config.max_documents)
             prepare(held_out, [], tokenizer, config.max_tokens).save(temporary / "valid")

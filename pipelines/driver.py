@@ -33,6 +33,7 @@ from .train_diffusion import train_diffusion
 from .train_representation import train_representation
 
 LENGTH, LONG = 5, 20  # segments of the card's samples
+CORPORA = ("train", "valid", "paraphrases", "rare_words")  # of the data section: paths in the data folder
 
 
 def build_story_model(
@@ -58,11 +59,11 @@ def build_story_model(
         ValueError, FileNotFoundError: a bad config, missing data, or a folder of another config.
     """
     plan = load_config(StoryModelConfig, config, overrides)
-    paths = {key: [str(data / path) for path in getattr(plan.data, key)] for key in ("train", "valid", "paraphrases")}
+    paths = {key: [str(data / path) for path in getattr(plan.data, key)] for key in CORPORA}
     corpus = plan.data.model_copy(update=paths)
     names = ["representation", "diffusion", "adaptation", *(["critic"] if plan.critic else [])]
     models = {stage: str(folder / stage / "model") for stage in names}
-    prepared = corpus.model_copy(update={"train": [str(folder / "data")], "valid": [], "paraphrases": []})
+    prepared = corpus.model_copy(update={name: [str(folder / "data")] if name == "train" else [] for name in CORPORA})
 
     def planned(name: str, schema: type[Config], source: str, **inputs: str) -> Config:
         values = {"data": prepared.model_dump(mode="json"), **inputs}

@@ -5,7 +5,7 @@ Ragged lists are stored flat with offsets: row i of `x` is `x[x_offsets[i] : x_o
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
@@ -17,10 +17,12 @@ from transformers import PreTrainedTokenizerFast
 
 from ..encoders.corruptions import change_meaning, changes_of_meaning, keep_meaning
 from .corpus import Document, extract_keywords
+from .rare_words import RareWords
 from .tokenization import segment_tokens, token_lists
 
 FILE = "prepared.safetensors"
 KEYWORDS_PER_DOCUMENT = 8
+RARE_SHARE = 0.25  # of the segments, those that are also kept with rare words in them
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class PreparedCorpus:
         negatives: a hard negative per pair (empty where no rule applied).
         anchors: one row per pair: the anchor's tokens.
         num_paraphrases: how many of the pairs, the first ones, are paraphrases of the data; rules made the others.
+        rare: segments with rare names and words in them (`RareWords`); they belong to no document.
     """
 
     segments: Ragged
@@ -72,6 +75,7 @@ class PreparedCorpus:
     positives: Ragged
     negatives: Ragged
     num_paraphrases: int = 0
+    rare: Ragged = field(default_factory=lambda: Ragged.of([]))
 
     def save(self, folder: Path) -> None:
         """Write `folder/prepared.safetensors` whole or not at all."""
@@ -120,6 +124,7 @@ def prepare(
     max_tokens: int,
     seed: int = 0,
     show_progress: bool = False,
+    rare_words: Iterable[Document] = (),
 ) -> PreparedCorpus:
     """Tokenise documents and build contrastive triples.
 
@@ -130,6 +135,7 @@ def prepare(
         max_tokens: longer segments are left out.
         seed: of the rules that rewrite segments.
         show_progress: a progress bar on stderr, where that is a terminal.
+        rare_words: texts whose rare words are put into a share of the segments.
     """
     rng = Random(seed)
     segments: list[list[int]] = []
@@ -175,6 +181,7 @@ def prepare(
         for index in range(len(pairs))
         if max(len(pair_tokens[0][index]), len(pair_tokens[1][index]), len(hard[index])) <= max_tokens
     ]
+    rare = rare_segments([text for texts in texts_of for text in texts], rare_words, seed)
     return PreparedCorpus(
         segments=Ragged.of(segments),
         documents=Ragged.of(rows),
@@ -185,4 +192,15 @@ def prepare(
         positives=Ragged.of([pair_tokens[1][index] for index in fits]),
         negatives=Ragged.of([hard[index] for index in fits]),
         num_paraphrases=sum(index < num_given for index in fits),
+        rare=Ragged.of([row for row in segment_tokens(tokenizer, rare) if len(row) <= max_tokens]),
     )
+
+
+def rare_segments(texts: Sequence[str], rare_words: Iterable[Document], seed: int) -> list[str]:
+    """A share of `texts` with rare words of `rare_words` in them; none where that is empty."""
+    sources = [text for document in rare_words for text in document.segments]
+    if not sources:
+        return []
+    rare, rng = RareWords(sources, texts), Random(seed)
+    chosen = rng.sample(range(len(texts)), round(RARE_SHARE * len(texts)))
+    return [changed for index in chosen if (changed := rare.put_into(texts[index], rng)) is not None]

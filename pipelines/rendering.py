@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from ..decoders import SegmentDecoder, with_neighbours
+from ..decoders import Lexicon, SegmentDecoder, with_neighbours
 from ..encoders import SegmentEncoder
 from .tokenization import detokenize, pad_tokens, segment_tokens
 
@@ -88,6 +88,7 @@ def render(
     batch_size: int = 512,
     wanted: Tensor | None = None,
     min_p: float = 0.0,
+    lexicon: Lexicon | None = None,
 ) -> list[list[str]]:
     """Latents of a grid -> the texts of its existing segments, all rendered in parallel, each seeing its neighbours.
 
@@ -100,7 +101,7 @@ def render(
             one for all; see `SegmentDecoder.memory`.
         batch_size: segments at once.
         wanted: (B, S), True where a text is wanted; elsewhere it is empty. None: everywhere.
-        min_p: see `SegmentDecoder.generate`.
+        min_p, lexicon: see `SegmentDecoder.generate`.
     """
     levels = torch.as_tensor(level, dtype=latents.dtype, device=latents.device)
     levels = (levels.unsqueeze(-1) if levels.dim() == 2 else levels).expand(latents.shape[:3])
@@ -111,7 +112,8 @@ def render(
     texts = [""] * parts[0].shape[0]
     for part in rows.split(batch_size) if len(rows) else ():
         memory, mask = decoder.memory(*(tensor[part] for tensor in parts))
-        ids = decoder.generate(memory, mask, temperature, None if drawn is None else drawn[part], min_p=min_p)
+        chances = None if drawn is None else drawn[part]
+        ids = decoder.generate(memory, mask, temperature, chances, min_p=min_p, lexicon=lexicon)
         for index, text in zip(part.tolist(), detokenize(tokenizer, ids), strict=True):
             texts[index] = text
     counts = segment_mask.sum(1).tolist()

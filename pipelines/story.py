@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from diffusers import DiffusionPipeline, DPMSolverMultistepScheduler
 from diffusers.utils import logging
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from ..decoders import SegmentDecoder
+from ..decoders import Lexicon, SegmentDecoder, WordTokens
 from ..defaults import DEFAULT_MODEL
 from ..diffusion import SegmentCritic, SegmentDenoiser, make_scheduler
 from ..encoders import ConditionEncoder, SegmentEncoder
@@ -26,7 +27,7 @@ from .loading import check_match, load_component, resolve
 from .rendering import check_text, encode_texts
 from .template import MAX_SEGMENTS as MAX_SEGMENTS
 from .template import MAX_TOGETHER, Template, join_segments, make_template
-from .tokenization import condition_tokens, pad_tokens
+from .tokenization import condition_tokens, pad_tokens, token_lists, word_tokens
 from .writing import BatchWriter, Draft, Passage, Settings
 
 GROUP = 4  # segments that are denoised together where a story is longer than the model was trained on
@@ -110,6 +111,7 @@ class StoryPipeline(DiffusionPipeline):
     """
 
     _optional_components = ["critic"]
+    _lexicon: tuple[WordTokens, set[tuple[int, ...]], Lexicon] | None = None
 
     def __init__(
         self,
@@ -214,6 +216,7 @@ class StoryPipeline(DiffusionPipeline):
         guidance_interval: tuple[float, float] = (0.0, 1.0),
         temperature: float | None = None,
         min_p: float | None = None,
+        known_words: bool | None = None,
         decoder_level: float | None = None,
         num_candidates: int | None = None,
         choose: str | None = None,
@@ -253,6 +256,8 @@ class StoryPipeline(DiffusionPipeline):
             temperature: of the decoder; 0 = its likeliest text. None: the model's own.
             min_p: at a temperature above 0, tokens with less than this share of the likeliest one's probability are
                 never drawn: fewer words are odd. None: the model's own.
+            known_words: the text is made of words that the training texts have, or what is given here. None: where
+                the model has a list of them (`SegmentDecoder.words`).
             decoder_level: noise level in [0, 1] that the decoder takes the gist latents (all latents, of a model
                 without a gist) to have at most: the higher, the more it writes on its own, as a language model.
                 None: the model's own.
@@ -277,10 +282,16 @@ class StoryPipeline(DiffusionPipeline):
         Raises:
             ValueError: an argument is out of range, or nothing is left to write.
         """
-        decoder_level = self.config.decoder_level if decoder_level is None else decoder_level
-        temperature = self.config.temperature if temperature is None else temperature
-        min_p = self.config.min_p if min_p is None else min_p
-        num_candidates = self.config.num_candidates if num_candidates is None else num_candidates
+        own = self.resolved(
+            decoder_level=decoder_level,
+            temperature=temperature,
+            min_p=min_p,
+            num_candidates=num_candidates,
+            choose=choose,
+            known_words=known_words,
+        )
+        decoder_level, temperature, min_p = own["decoder_level"], own["temperature"], own["min_p"]
+        num_candidates, choose = own["num_candidates"], own["choose"]
         for value, name, low, high in [
             (num_stories, "num_stories", 1, 100_000),
             (num_inference_steps, "num_inference_steps", 1, 1000),
@@ -300,7 +311,6 @@ class StoryPipeline(DiffusionPipeline):
                 raise ValueError(f"{name} is {value}; it must be between {low} and {high}")
             if name in WHOLE and not isinstance(value, int):
                 raise ValueError(f"{name} is {value}; it must be a whole number")
-        choose = check_choice(choose, has_critic=self.critic is not None)
         check_words(keywords=keywords, mention=mention, negative=negative)
         pair = isinstance(guidance_interval, tuple | list) and all(
             isinstance(x, int | float) for x in guidance_interval
@@ -313,6 +323,7 @@ class StoryPipeline(DiffusionPipeline):
             raise ValueError("negative does nothing with guidance_scale 1; give more guidance or leave it out")
         template = make_template(num_segments, segments, start, end, keep, strength, separators, end_separators)
         together = min(int(self.denoiser.config.max_count), MAX_TOGETHER)
+        said = [title or "", *keywords, *mention, *(text or "" for text in (*template.head, *template.tail))]
         settings = Settings(
             prompts=self._prompts(title, [*keywords, *mention], start),
             negative=self._keyword_prompt(negative) if negative else [],
@@ -321,6 +332,7 @@ class StoryPipeline(DiffusionPipeline):
             guidance_interval=guidance_interval,
             temperature=temperature,
             min_p=min_p,
+            lexicon=self._make_lexicon(said) if own["known_words"] else None,
             decoder_level=decoder_level,
             together=group or together,
             group=group or GROUP,
@@ -371,6 +383,33 @@ class StoryPipeline(DiffusionPipeline):
             calls += writer.denoiser_calls
             separators |= {seed: joiner.separators for (seed, _), joiner in zip(rows, writer.joiners, strict=True)}
         return [stories[seed] for seed in seeds], [separators[seed] for seed in seeds], calls
+
+    def resolved(self, **options: Any) -> dict[str, Any]:
+        """Options of a call, with what the model decides in place of those that are absent or None.
+
+        Raises:
+            ValueError: an unknown `choose`, or a critic or a list of words that the model does not have.
+        """
+        names = ("decoder_level", "temperature", "min_p", "num_candidates")
+        own = {name: self.config[name] for name in names}
+        given = {name: value for name, value in options.items() if value is not None}
+        choose = check_choice(given.get("choose"), has_critic=self.critic is not None)
+        has_words = self.decoder.lexicon is not None and word_tokens(self.tokenizer) is not None
+        if given.get("known_words") and not has_words:
+            raise ValueError("known_words: this model has no list of words; leave it out")
+        return {**own, "known_words": has_words, **given, "choose": choose}
+
+    def _make_lexicon(self, said: Sequence[str]) -> Lexicon:
+        """The model's words and those of texts that are given, also without their capitals."""
+        if self._lexicon is None:
+            tokens = word_tokens(self.tokenizer)
+            assert tokens is not None
+            words = self.decoder.words
+            self._lexicon = tokens, set(words), Lexicon(words, tokens, self.device)
+        tokens, known, lexicon = self._lexicon
+        rows = token_lists(self.tokenizer, [*said, *(text.lower() for text in said)])
+        new = set(tokens.words(np.array([token for row in rows for token in row], dtype=np.int64))) - known
+        return Lexicon(known | new, tokens, self.device) if new else lexicon
 
     def _counts(self, template: Template, prompt: list[int], seeds: list[int]) -> list[int]:
         """How many segments each story has: as the template says, or sampled from the count head."""

@@ -5,13 +5,17 @@ N segments, T tokens.
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
+from ..decoders.lexicon import WordTokens
+
 PAD, EOS, BOS = "<pad>", "</s>", "<s>"
 CONDITION_KINDS = ("title", "keywords", "start")
+SPACE = "\u0120"  # how byte-level BPE writes a space
 SPECIAL_TOKENS = [PAD, EOS, BOS, *(f"<{kind}>" for kind in CONDITION_KINDS)]
 
 
@@ -73,6 +77,17 @@ def condition_tokens(tokenizer: PreTrainedTokenizerFast, kind: str, text: str, m
         raise ValueError(f"condition kind is {kind!r}; known kinds: {', '.join(CONDITION_KINDS)}")
     kind_id = tokenizer.convert_tokens_to_ids(f"<{kind}>")
     return [kind_id, *token_lists(tokenizer, [text])[0]][:max_tokens]
+
+
+def word_tokens(tokenizer: PreTrainedTokenizerFast) -> WordTokens | None:
+    """Which tokens words are spelt with; None for a tokenizer that is no byte-level BPE."""
+    if SPACE not in tokenizer.get_vocab():
+        return None
+    special = set(tokenizer.all_special_ids)
+    texts = tokenizer.batch_decode([[index] for index in range(len(tokenizer))], clean_up_tokenization_spaces=False)
+    first = [text.removeprefix(" ")[:1] for text in texts]  # a part of a character beyond ASCII decodes to U+FFFD
+    letters = [index not in special and (one.isalpha() or one == "\ufffd") for index, one in enumerate(first)]
+    return WordTokens(np.array(letters), np.array([text.startswith(" ") for text in texts]))
 
 
 def detokenize(tokenizer: PreTrainedTokenizerFast, token_ids: Tensor) -> list[str]:

@@ -1,5 +1,6 @@
 """`segdiff train adaptation`: the third stage, a short one. Reports clean reconstruction before and after."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,13 @@ from .latent_batches import ConditionDrawer, latent_batch
 from .representation_validation import VALIDATION_SEGMENTS, validation_batches, validation_metrics
 from .saving import save_pipeline
 from .story import StoryPipeline
+from .tokenization import word_tokens
 from .train_diffusion import cached_latents
 from .train_representation import load_on_main_first, make_accelerator
 from .training import check_loop, fit
+
+# a word that a large corpus has so often is no slip of its writers; one time more for each so many tokens of it
+OFTEN, TOKENS = 4, 500_000
 
 
 def train_adaptation(
@@ -50,6 +55,10 @@ def train_adaptation(
     folder.mkdir(parents=True, exist_ok=True)
     with accelerator.main_process_first():
         latents = cached_latents(encoder, data.train, folder / "latents-train.safetensors")
+        rare = replace(data.train, segments=data.train.rare)
+        rare_latents = (
+            cached_latents(encoder, rare, folder / "latents-rare.safetensors") if len(rare.segments) else None
+        )
     objective = AdaptationObjective(decoder, pipeline.denoiser, pipeline.condition_encoder, pipeline.scheduler, config)
     draw = ConditionDrawer(data.train, tokenizer, ConditionConfig())
     sampler = DocumentSampler.of(data.train, config.data, config.loop, accelerator)
@@ -63,7 +72,14 @@ def train_adaptation(
             for document, first, size in windows
             for segment in data.train.documents[document][first : first + size]
         ]
-        return AdaptationBatch(documents, *pad_rows(rows))
+        batch = AdaptationBatch(documents, *pad_rows(rows))
+        if config.alone:
+            sources = [(data.train, latents)] if rare_latents is None else [(data.train, latents), (rare, rare_latents)]
+            drawn = [(corpus, of, rng.integers(len(corpus.segments), size=config.alone)) for corpus, of in sources]
+            batch.alone = torch.cat([of[torch.from_numpy(chosen)].float() for _, of, chosen in drawn])
+            alone = [corpus.segments[int(index)] for corpus, _, chosen in drawn for index in chosen]
+            batch.alone_tokens, batch.alone_mask = pad_rows(alone)
+        return batch
 
     held_out = validation_batches(data.valid, config.data.max_segments, VALIDATION_SEGMENTS)
 
@@ -87,6 +103,11 @@ def train_adaptation(
         **{f"after_{name}": value for name, value in after.items()},
     }
     pipeline.register_to_config(decoder_level=config.decoder_level)
+    spelt = word_tokens(tokenizer)
+    if spelt is not None:
+        read = data.train.segments.flat
+        often = min(1 + len(read) // TOKENS, OFTEN)
+        decoder.set_words(dict.fromkeys([*decoder.words, *spelt.words(read, often)]))
     if accelerator.is_main_process:
         save_pipeline(pipeline, folder / "model")
         write_json(folder / "result.json", {"metrics": metrics, "config": config.model_dump(mode="json")})

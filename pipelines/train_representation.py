@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 from ..configs.schema import DataConfig, LoopConfig, RepresentationConfig
 from ..decoders import SegmentDecoder
 from ..encoders import SegmentEncoder
-from .batches import DocumentSampler, SegmentBatch, pad_rows, segment_batch
+from .batches import DocumentSampler, SegmentBatch, drawn_rows, pad_rows, segment_batch
 from .build_representation import build, take_over
 from .data import TrainingData, load_data
 from .files import replace_folder, write_json
@@ -123,7 +123,9 @@ def train_representation(
     def batch_at(step: int) -> SegmentBatch:
         rng = np.random.default_rng([config.loop.seed, 1, step, accelerator.process_index])
         share, matched = config.contrastive.paraphrase_share, config.contrastive.length_matched
-        batch = segment_batch(data.train, sampler(step), pairs, rng, share, matched)
+        alone = drawn_rows(data.train.rare, config.rare_segments, rng)
+        alone += drawn_rows(data.train.anchors, config.paired_segments, rng, data.train.num_paraphrases)
+        batch = segment_batch(data.train, sampler(step), pairs, rng, share, matched, alone)
         return batch if teacher is None else teacher.add(batch, config.distillation.pairs, rng)
 
     held_out = validation_batches(data.valid, config.data.max_segments, VALIDATION_SEGMENTS)

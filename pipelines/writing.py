@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ..decoders import SegmentDecoder
+from ..decoders import Lexicon, SegmentDecoder
 from ..diffusion import sample
 from ..diffusion.guidance import Condition, Gradient
 from .choosing import Wishes, best, critic_scores, likelihood_scores, mbr_scores, mentioned
@@ -74,6 +74,7 @@ class Settings:
     guidance_interval: tuple[float, float]
     temperature: float
     min_p: float
+    lexicon: Lexicon | None  # words that the text may be made of; None: any
     decoder_level: float
     together: int  # a longer story is written through a moving window
     group: int
@@ -192,6 +193,7 @@ class BatchWriter:
                 told[chosen],
                 wanted=wanted[chosen],
                 min_p=settings.min_p,
+                lexicon=settings.lexicon,
             )
 
         def on_step(step: int, estimate: Tensor) -> None:

@@ -97,7 +97,7 @@ def write(
         else:
             title = story.title if task in ("title", "ending") else None
             (found,) = pipeline(title, count, start=first, end=last, **arguments)
-    alone = arguments.get("num_candidates", pipeline.config.num_candidates) == 1
+    alone = pipeline.resolved(**arguments)["num_candidates"] == 1
     told = alone and len(ended) == count - head - tail  # given segments are not decoded
     flags = (*[True] * head, *ended, *[True] * tail) if told else None
     text = WrittenStory(task, story.id, tuple(" ".join(segment.split()) for segment in found.segments), flags, seed)

@@ -22,6 +22,13 @@ PLAIN: dict[str, Any] = {"rich_markup_mode": None, "add_completion": False, "inv
 
 Model = Annotated[str, typer.Option(help="A bundled model (see `segdiff models`), a folder, or a hub name.")]
 Device = Annotated[str, typer.Option(help="Where to run: auto, cpu, cuda, cuda:1, ...")]
+KnownWords = Annotated[
+    bool | None,
+    typer.Option(
+        "--known-words/--any-words",
+        help="Whether only words that the model has read or been given are written; as the model has it without.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, and nothing else.")]
 Config = Annotated[str | None, typer.Option(help="A bundled config or a YAML file; the defaults without it.")]
 Data = Annotated[list[str] | None, typer.Argument(help="Corpora to train on, in place of the config's.")]

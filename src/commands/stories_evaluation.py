@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..defaults import DEFAULT_MODEL
-from .shared import Device, load_pipeline, print_table, say
+from .shared import Device, KnownWords, load_pipeline, print_table, say
 
 if TYPE_CHECKING:
     from ..pipelines.evaluation.texts import HumanStory, WrittenStory
@@ -42,6 +42,7 @@ def stories(
     min_p: Annotated[
         float | None, typer.Option(min=0, max=1, help="Of its decoder, where it samples; the model has its own.")
     ] = None,
+    known_words: KnownWords = None,
     candidates: Annotated[
         int | None, typer.Option(min=1, max=1000, help="Written of each, the best is scored; the model has its own.")
     ] = None,
@@ -98,13 +99,10 @@ def stories(
         "min_p": min_p,
         "num_candidates": candidates,
         "choose": choose,
+        "known_words": known_words,
     }
     if pipeline is not None:  # what the model decides is recorded, too
-        from ..pipelines.choosing import check_choice
-
-        own = {name: pipeline.config[name] for name in ("temperature", "min_p", "num_candidates")}
-        options |= {name: value for name, value in own.items() if options[name] is None}
-        options["choose"] = check_choice(choose, has_critic=pipeline.critic is not None)
+        options = pipeline.resolved(**options)
     written = None
     systems: dict[str, list[WrittenStory]] = {}
     if pipeline is not None:

@@ -11,7 +11,18 @@ import typer
 
 from ..defaults import DEFAULT_MODEL
 from .given import MAX_SEGMENTS, given_arguments
-from .shared import MAX_SEED, Device, Json, Model, load_pipeline, load_representation, print_json, print_table, say
+from .shared import (
+    MAX_SEED,
+    Device,
+    Json,
+    KnownWords,
+    Model,
+    load_pipeline,
+    load_representation,
+    print_json,
+    print_table,
+    say,
+)
 from .watching import watching
 
 if TYPE_CHECKING:
@@ -95,6 +106,7 @@ def generate(
         float | None,
         typer.Option(min=0, max=1, help="With a temperature: no token below this share of the likeliest one's."),
     ] = None,
+    known_words: KnownWords = None,
     decoder_level: Annotated[
         float | None,
         typer.Option(min=0, max=1, help="How little the decoder trusts the latents; the higher, the plainer."),
@@ -179,6 +191,7 @@ def generate(
                 guidance_interval=guidance_interval,
                 temperature=temperature,
                 min_p=min_p,
+                known_words=known_words,
                 decoder_level=decoder_level,
                 num_candidates=candidates,
                 choose=choose,

@@ -9,7 +9,7 @@ import pytest
 
 from segdiff.configs import load_config
 from segdiff.configs.schema import DataConfig, StoryModelConfig
-from segdiff.pipelines.data import cache_key, file_and_filter, load_data, read_paraphrases
+from segdiff.pipelines.data import cache_key, file_and_filter, load_data, read_all, read_paraphrases
 
 RECORDS = [
     {"src": "coco", "texts": ["A dog runs.", "A dog is running.", "One dog ran."], "split": "train"},
@@ -56,6 +56,27 @@ def test_a_corpus_is_prepared_with_filtered_paraphrases(captions, tiny_corpus, t
     with pytest.raises(FileNotFoundError, match=r"no such corpus: .*absent\.jsonl"):
         config = DataConfig(train=[str(tiny_corpus)], paraphrases=[str(tmp_path / "absent.jsonl?src=coco")])
         load_data(config, tmp_path / "absent")
+
+
+def test_documents_of_one_value_alone(tmp_path):
+    path = tmp_path / "dialogues.jsonl"
+    turns = {name: [{"speaker": "Ann", "text": f"This is {name}."}] for name in ("train", "test")}
+    path.write_text("".join(json.dumps({"split": name, "turns": value}) + "\n" for name, value in turns.items()))
+    found = {wanted: list(read_all([f"{path}?split={wanted}"], None)) for wanted in turns}
+    assert [document.segments for document in found["train"]] == [("Ann: This is train.",)]
+    assert [document.segments for document in found["test"]] == [("Ann: This is test.",)]
+    with pytest.raises(ValueError, match="holds no documents whose 'split' is 'valid'"):
+        list(read_all([f"{path}?split=valid"], None))
+    plain = tmp_path / "plain.txt"
+    plain.write_text("One. Two.")
+    with pytest.raises(ValueError, match="is no .jsonl file"):
+        list(read_all([f"{plain}?split=train"], None))
+
+
+def test_a_text_may_be_paired_with_the_sentences_that_it_was_split_into(tmp_path):
+    path = tmp_path / "split.jsonl"
+    path.write_text(json.dumps({"a": "He came, and he went.", "b": ["He came.", "He went."], "label": 1}) + "\n")
+    assert list(read_paraphrases([str(path)])) == [("He came, and he went.", "He came. He went.")]
 
 
 def test_the_key_covers_options_files_and_filter(captions, tiny_corpus):

@@ -100,7 +100,7 @@ def test_paraphrases_come_both_ways_with_every_hard_negative(tokenizer):
 def test_same_seed_same_corpus(corpus, tokenizer):
     again = prepare(DOCUMENTS, PARAPHRASES, tokenizer, max_tokens=30)
     ragged = [name for name, value in vars(corpus).items() if isinstance(value, Ragged)]
-    assert len(ragged) == 8
+    assert len(ragged) == 9
     assert all(rows(getattr(again, name)) == rows(getattr(corpus, name)) for name in ragged)
 
 
