@@ -21,7 +21,7 @@ from torch import Tensor
 from segdiff.pipelines.card import table
 from segdiff.pipelines.corpus import read_documents
 from segdiff.pipelines.ladder import diversity, faults, share, words
-from segdiff.pipelines.story import StoryPipeline
+from segdiff.pipelines.story import LIKELIEST, StoryPipeline
 from segdiff.pipelines.tokenization import pad_tokens, segment_tokens
 from segdiff.pipelines.trigrams import TrigramModel
 
@@ -85,6 +85,7 @@ def main(
     rng = random.Random(0)
     shuffled = [[" ".join(rng.sample(segment.split(), len(segment.split()))) for segment in story] for story in human]
     pipeline = StoryPipeline.from_pretrained(model)
+    pipeline.register_to_config(**LIKELIEST)
     controls = {"human": human, "human, words shuffled": shuffled}
     rows = [row(name, stories, titles, judge, pipeline) for name, stories in controls.items()]
     for level in map(float, levels.split(",")):

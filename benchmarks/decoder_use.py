@@ -19,7 +19,7 @@ from segdiff.encoders.latents import add_noise, noise_level
 from segdiff.pipelines.card import table
 from segdiff.pipelines.codec import ModelCodec
 from segdiff.pipelines.corpus import read_documents
-from segdiff.pipelines.story import StoryPipeline
+from segdiff.pipelines.story import LIKELIEST, StoryPipeline
 from segdiff.pipelines.tokenization import pad_tokens, segment_tokens
 
 BATCH = 256
@@ -46,6 +46,7 @@ def main(
 ) -> None:
     """Print the table."""
     pipeline = StoryPipeline.from_pretrained(model)
+    pipeline.register_to_config(**LIKELIEST)
     codec = ModelCodec(pipeline.encoder, pipeline.decoder, pipeline.tokenizer)
     fitting = (
         list(one.segments)

@@ -39,6 +39,7 @@ from segdiff.pipelines.diffusion import DiffusionObjective
 from segdiff.pipelines.latent_batches import ConditionDrawer, LatentBatch, latent_batch
 from segdiff.pipelines.prepared import PreparedCorpus
 from segdiff.pipelines.representation import RepresentationObjective
+from segdiff.pipelines.story import LIKELIEST
 
 PARTS = ("generation", "training", "command")
 TITLE = "The lost dog"
@@ -70,6 +71,7 @@ def measure_generation(model: str, repetitions: int) -> list[Row]:
     """Seconds to load and to write, denoiser calls of a batch, and the process's largest memory after it."""
     began = time.perf_counter()
     pipeline = StoryPipeline.from_pretrained(model)
+    pipeline.register_to_config(**LIKELIEST)
     rows: list[Row] = [{"what": "load", "seconds": time.perf_counter() - began}]
     for count in BATCH_SIZES:
         taken: list[float] = []
@@ -203,7 +205,7 @@ def diffusion_contenders(
     generator = torch.Generator().manual_seed(0)
     latents = torch.randn(len(corpus.segments), *shape, generator=generator).half()  # values do not change the time
     sampler = DocumentSampler(corpus.documents.lengths, config.loop.batch_documents, config.data.max_segments, 0)
-    draw = ConditionDrawer(corpus, tokenizer, config.condition)
+    draw = ConditionDrawer(corpus, tokenizer, config.condition, config.condition.max_tokens)
 
     def batch_at(step: int) -> LatentBatch:
         rng = np.random.default_rng([0, step])

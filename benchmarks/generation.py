@@ -27,6 +27,7 @@ from torch import Tensor
 from segdiff import StoryPipeline
 from segdiff.decoders import SegmentDecoder, with_neighbours
 from segdiff.diffusion import SegmentDenoiser, sample
+from segdiff.pipelines.story import LIKELIEST
 
 OURS, AR, COMPILED, MASKED, PASSAGE = "ours", "autoregressive", "autoregressive, compiled", "masked", "passage"
 TITLE_TOKENS, RENDERED_AT_ONCE = 6, 512
@@ -253,6 +254,7 @@ def main(
         raise typer.BadParameter(f"--lengths {lengths} and --batches {batches} must be numbers with commas") from None
     torch.manual_seed(0)
     pipeline = StoryPipeline.from_pretrained(model)
+    pipeline.register_to_config(**LIKELIEST)
     modules = (pipeline.encoder, pipeline.condition_encoder, pipeline.denoiser, pipeline.decoder)
     size = sum(map(transformer.num_parameters, modules))
     vocabulary = Vocabulary.of(pipeline.tokenizer)

@@ -37,7 +37,7 @@ from segdiff.pipelines.evaluation.embedding import Embedder
 from segdiff.pipelines.ladder import diversity, share, words
 from segdiff.pipelines.latents import embeddings
 from segdiff.pipelines.rendering import encode_texts
-from segdiff.pipelines.story import StoryPipeline
+from segdiff.pipelines.story import LIKELIEST, StoryPipeline
 from segdiff.pipelines.tokenization import segment_tokens
 from segdiff.pipelines.train_control import train_control
 
@@ -231,6 +231,7 @@ def main(
 ) -> None:
     """Print the tables."""
     pipeline = StoryPipeline.from_pretrained(model)
+    pipeline.register_to_config(**LIKELIEST)
     limit = pipeline.encoder.config.max_tokens
     documents = (one for one in read_documents(held_out) if len(one.segments) == 5)
     fitting = (one for one in documents if max(map(len, segment_tokens(pipeline.tokenizer, one.segments))) <= limit)

@@ -27,6 +27,7 @@ from segdiff.pipelines.card import table
 from segdiff.pipelines.corpus import read_documents
 from segdiff.pipelines.files import write_json
 from segdiff.pipelines.ladder import diversity, loops, share
+from segdiff.pipelines.story import LIKELIEST
 from segdiff.pipelines.tokenization import segment_tokens
 from segdiff.pipelines.trigrams import TrigramModel
 
@@ -143,6 +144,7 @@ def main(
     """Print the tables; `--memory-lengths ""` and `--repetitions 0` leave parts out."""
     torch.set_num_threads(threads)
     pipeline = StoryPipeline.from_pretrained(model)
+    pipeline.register_to_config(**LIKELIEST)
     options: dict[str, Any] = {
         "group": group,
         "window": window,

@@ -24,7 +24,7 @@ from segdiff.pipelines.corpus import read_documents
 from segdiff.pipelines.ladder import diversity, faults
 from segdiff.pipelines.latents import embeddings
 from segdiff.pipelines.rendering import encode_texts
-from segdiff.pipelines.story import StoryPipeline
+from segdiff.pipelines.story import LIKELIEST, StoryPipeline
 from segdiff.pipelines.tokenization import segment_tokens
 from segdiff.pipelines.trigrams import TrigramModel
 
@@ -86,6 +86,7 @@ def main(
     documents = list(islice((one for one in read_documents(titles_corpus) if one.title), num_stories))
     titles = [str(document.title) for document in documents]
     pipeline = StoryPipeline.from_pretrained(model)
+    pipeline.register_to_config(**LIKELIEST)
     human = [list(document.segments) for document in documents]
     empty = dict.fromkeys(("sampler", "calls", "guidance", "interval", "candidates"), "")
     rows = [{**row({**empty, "sampler": "human"}, human, titles, judge, pipeline), "seconds a story": ""}]

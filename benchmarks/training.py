@@ -50,7 +50,7 @@ def baseline(
     vocabulary = Vocabulary.of(tokenizer)
     model = transformer.build(vocabulary.size, size, config.width, config.num_layers)
     sampler = WindowSampler(corpus, config.batch_tokens, config.data.max_segments, config.loop.seed)
-    draw = ConditionDrawer(corpus, tokenizer, config.condition)
+    draw = ConditionDrawer(corpus, tokenizer, config.condition, config.condition.max_tokens)
 
     def batch_at(step: int) -> Any:
         rng = np.random.default_rng([0, step])

@@ -136,17 +136,22 @@ class RepresentationConfig(Config):
     loop: LoopConfig = LoopConfig()
 
 
-class ConditionConfig(Config):
+class ConditionSharesConfig(Config):
     """What conditions a training story, drawn per example: shares of those that the story has."""
 
-    text_config: dict[str, Any] = {"d_model": 96, "num_layers": 2, "num_heads": 4, "d_kv": 24, "d_ff": 192}
-    embedding: Literal["segments", "random"] = "random"  # "segments": starts from the segment encoder's
-    max_tokens: int = Field(32, ge=2)
     title: float = Field(0.5, ge=0)
     keywords: float = Field(0.25, ge=0)
     start: float = Field(0.15, ge=0)
     nothing: float = Field(0.1, gt=0)
     dropout: float = Field(0.1, ge=0, le=1)  # share of examples whose condition is then dropped, for guidance
+
+
+class ConditionConfig(ConditionSharesConfig):
+    """Conditions and the encoder that reads them."""
+
+    text_config: dict[str, Any] = {"d_model": 96, "num_layers": 2, "num_heads": 4, "d_kv": 24, "d_ff": 192}
+    embedding: Literal["segments", "random"] = "random"  # "segments": starts from the segment encoder's
+    max_tokens: int = Field(32, ge=2)
 
 
 class DenoiserConfig(Config):
@@ -214,7 +219,7 @@ class CriticConfig(Config):
 
     model: str = ""  # folder of the trained model
     data: DataConfig = DataConfig()
-    condition: ConditionConfig = ConditionConfig()
+    condition: ConditionSharesConfig = ConditionSharesConfig()
     critic: CriticShapeConfig = CriticShapeConfig()
     loop: LoopConfig = LoopConfig(batch_documents=64, learning_rate=1e-3, warmup_steps=100)
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from ..configs.schema import ConditionConfig
+from ..configs.schema import ConditionSharesConfig
 from .batches import TensorBatch, pad_rows, window_mask
 from .prepared import PreparedCorpus
 from .tokenization import CONDITION_KINDS, token_lists
@@ -38,10 +38,23 @@ class LatentBatch(TensorBatch):
 
 
 class ConditionDrawer:
-    """Draws what conditions an example: title, keywords, first segments or nothing, whichever the text has."""
+    """Draws what conditions an example: title, keywords, first segments or nothing, whichever the text has.
 
-    def __init__(self, corpus: PreparedCorpus, tokenizer: PreTrainedTokenizerFast, config: ConditionConfig) -> None:
-        self.corpus, self.config = corpus, config
+    Args:
+        corpus: the texts.
+        tokenizer: theirs.
+        config: shares.
+        max_tokens: longest condition that its encoder reads.
+    """
+
+    def __init__(
+        self,
+        corpus: PreparedCorpus,
+        tokenizer: PreTrainedTokenizerFast,
+        config: ConditionSharesConfig,
+        max_tokens: int,
+    ) -> None:
+        self.corpus, self.config, self.max_tokens = corpus, config, max_tokens
         self.kind_ids = {kind: tokenizer.convert_tokens_to_ids(f"<{kind}>") for kind in CONDITION_KINDS}
         self.comma = np.array(token_lists(tokenizer, ["a,"])[0][-1:], dtype=np.int32)
 
@@ -70,7 +83,7 @@ class ConditionDrawer:
         else:
             segments = self.corpus.documents[document][first : first + int(rng.integers(1, max(1, size // 2) + 1))]
             body = np.concatenate([self.corpus.segments[int(segment)][:-1] for segment in segments])
-        return np.concatenate([[self.kind_ids[kind]], body])[: self.config.max_tokens]
+        return np.concatenate([[self.kind_ids[kind]], body])[: self.max_tokens]
 
 
 def latent_batch(

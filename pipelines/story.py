@@ -44,6 +44,8 @@ WHOLE = (
 )
 MAX_ROWS = 512  # candidates that are written at once
 DECODER_LEVEL = 0.85  # of models that say nothing else
+# one story a seed, of the likeliest words: for measurements in which nothing else is to be varied or chosen
+LIKELIEST: dict[str, Any] = {"temperature": 0.0, "min_p": 0.0, "num_candidates": 1}
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
-from ..configs.schema import AdaptationConfig, ConditionConfig
+from ..configs.schema import AdaptationConfig, ConditionSharesConfig
 from .adaptation import AdaptationBatch, AdaptationObjective
 from .batches import DocumentSampler, pad_rows
 from .files import write_json
@@ -60,7 +60,8 @@ def train_adaptation(
             cached_latents(encoder, rare, folder / "latents-rare.safetensors") if len(rare.segments) else None
         )
     objective = AdaptationObjective(decoder, pipeline.denoiser, pipeline.condition_encoder, pipeline.scheduler, config)
-    draw = ConditionDrawer(data.train, tokenizer, ConditionConfig())
+    limit = pipeline.condition_encoder.config.max_tokens
+    draw = ConditionDrawer(data.train, tokenizer, ConditionSharesConfig(), limit)
     sampler = DocumentSampler.of(data.train, config.data, config.loop, accelerator)
 
     def batch_at(step: int) -> AdaptationBatch:

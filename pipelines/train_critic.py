@@ -61,8 +61,7 @@ def train_critic(config: CriticConfig, folder: Path, accelerator: Accelerator | 
     )
     objective = CriticObjective(critic, pipeline.condition_encoder)
     limit = pipeline.condition_encoder.config.max_tokens  # conditions are cut as they are for the denoiser
-    conditions = config.condition.model_copy(update={"max_tokens": limit})
-    draw = ConditionDrawer(data.train, tokenizer, conditions)
+    draw = ConditionDrawer(data.train, tokenizer, config.condition, limit)
     sampler = DocumentSampler.of(data.train, config.data, config.loop, accelerator)
 
     def batch_at(step: int) -> CriticBatch:
@@ -73,7 +72,7 @@ def train_critic(config: CriticConfig, folder: Path, accelerator: Accelerator | 
     held_out = [
         CriticBatch(human, spoilt(human, np.random.default_rng(number)))
         for number, human in enumerate(
-            document_batches(data.valid, valid, conditions, tokenizer, max_segments, VALIDATION_DOCUMENTS)
+            document_batches(data.valid, valid, config.condition, limit, tokenizer, max_segments, VALIDATION_DOCUMENTS)
         )
     ]
 

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from ..configs.schema import ConditionConfig, DiffusionConfig
+from ..configs.schema import ConditionSharesConfig, DiffusionConfig
 from ..diffusion import SegmentDenoiser
 from ..encoders import ConditionEncoder, SegmentEncoder
 from .batches import DocumentSampler
@@ -116,7 +116,8 @@ def validation_loss(objective: DiffusionObjective, batches: list[LatentBatch]) -
 def document_batches(
     corpus: PreparedCorpus | None,
     latents: Tensor | None,
-    draw_config: ConditionConfig,
+    shares: ConditionSharesConfig,
+    max_tokens: int,
     tokenizer: PreTrainedTokenizerFast,
     max_segments: int,
     count: int,
@@ -124,7 +125,7 @@ def document_batches(
     """The first `count` documents of a held-out corpus in batches of 64."""
     if corpus is None or latents is None:
         return []
-    draw = ConditionDrawer(corpus, tokenizer, draw_config)
+    draw = ConditionDrawer(corpus, tokenizer, shares, max_tokens)
     rng = np.random.default_rng(0)
     sizes = np.minimum(corpus.documents.lengths, max_segments)
     windows = [(index, 0, int(sizes[index])) for index in range(min(count, len(sizes)))]
@@ -184,7 +185,7 @@ def train_diffusion(
         if data.valid is not None:
             valid = cached_latents(encoder, data.valid, folder / "latents-valid.safetensors")
     objective = DiffusionObjective(denoiser, condition_encoder, config, encoder.config.gist_latents)
-    draw = ConditionDrawer(data.train, tokenizer, config.condition)
+    draw = ConditionDrawer(data.train, tokenizer, config.condition, config.condition.max_tokens)
     sampler = DocumentSampler.of(data.train, config.data, config.loop, accelerator)
     max_count = denoiser.config.max_count
 
@@ -193,7 +194,13 @@ def train_diffusion(
         return latent_batch(data.train, latents, sampler(step), draw, max_count, rng)
 
     held_out = document_batches(
-        data.valid, valid, config.condition, tokenizer, config.data.max_segments, VALIDATION_DOCUMENTS
+        data.valid,
+        valid,
+        config.condition,
+        config.condition.max_tokens,
+        tokenizer,
+        config.data.max_segments,
+        VALIDATION_DOCUMENTS,
     )
     state = fit(
         objective,

@@ -43,7 +43,7 @@ def train(config: BaselineConfig, folder: Path) -> dict[str, float]:
     loop = config.loop
     if config.tokens is not None:
         loop = loop.model_copy(update={"max_steps": sampler.steps_for(config.tokens)})
-    draw = ConditionDrawer(data.train, tokenizer, config.condition)
+    draw = ConditionDrawer(data.train, tokenizer, config.condition, config.condition.max_tokens)
 
     def batch_at(step: int) -> TensorBatch:
         rng = np.random.default_rng([config.loop.seed, 4, step])

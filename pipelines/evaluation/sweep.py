@@ -34,7 +34,8 @@ def sweep(
         stories: human stories; the first `STORIES` with a title that fit are used.
         judge, embedder: as in `score`.
         seed: story i has the seed `seed + i` in every setting.
-        options: of the call; its guidance and temperature hold where the other one is varied.
+        options: of the call; its guidance holds where temperature is varied. Every story is the only one of its seed,
+            the likeliest text where guidance is varied: to choose among candidates would hide what is varied.
         progress: told what is under way.
 
     Returns:
@@ -43,7 +44,7 @@ def sweep(
     chosen = [story for story in stories if suits("title", story) and fits(pipeline, "title", story)][:STORIES]
     if not chosen:
         return []
-    fixed = {"guidance_scale": 2.0, "temperature": 0.0, **(options or {})}
+    fixed = {"guidance_scale": 2.0, **(options or {}), "temperature": 0.0, "num_candidates": 1}
     settings = [("guidance", {**fixed, "guidance_scale": value}, value) for value in GUIDANCE]
     settings += [("temperature", {**fixed, "temperature": value}, value) for value in TEMPERATURE]
     rows = [{"varied": "human", "value": None, **_cells([s.segments for s in chosen], chosen, judge, embedder, seed)}]

@@ -69,7 +69,7 @@ def test_documents_of_one_value_alone(tmp_path):
         list(read_all([f"{path}?split=valid"], None))
     plain = tmp_path / "plain.txt"
     plain.write_text("One. Two.")
-    with pytest.raises(ValueError, match="is no .jsonl file"):
+    with pytest.raises(ValueError, match=r"is no \.jsonl file"):
         list(read_all([f"{plain}?split=train"], None))
 
 

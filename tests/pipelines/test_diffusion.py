@@ -49,7 +49,7 @@ def latents(corpus: PreparedCorpus) -> Tensor:
 
 
 def drawer(corpus: PreparedCorpus, tokenizer: PreTrainedTokenizerFast, **options: Any) -> ConditionDrawer:
-    return ConditionDrawer(corpus, tokenizer, ConditionConfig(**{"max_tokens": 24, "dropout": 0.0, **options}))
+    return ConditionDrawer(corpus, tokenizer, ConditionConfig(**{"dropout": 0.0, **options}), max_tokens=24)
 
 
 # ----------------------------------------------------------------------------------------------- batches

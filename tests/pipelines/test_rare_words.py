@@ -51,7 +51,7 @@ def test_nothing_to_put_it_in(rare):
 
 
 def test_sources_without_rare_words_are_refused():
-    with pytest.raises(ValueError, match="data.rare_words has 0 names and 0 words"):
+    with pytest.raises(ValueError, match=r"data\.rare_words has 0 names and 0 words"):
         RareWords(["They saw Paris again."], CORPUS)
 
 

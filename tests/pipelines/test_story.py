@@ -1,11 +1,13 @@
 """StoryPipeline: reproducible, faithful to what is given, swappable, and clear about what it cannot do."""
 
+import copy
 import json
 import re
 import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from diffusers import (
@@ -20,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from segdiff import SegmentDecoder, SegmentEncoder, StoryPipeline
 from segdiff.pipelines.saving import save_pipeline
 from segdiff.pipelines.story import Story
+from segdiff.pipelines.tokenization import word_tokens
 from segdiff.pipelines.writing import told_levels
 
 COSINE: dict[str, Any] = {"beta_schedule": "squaredcos_cap_v2"}
@@ -105,6 +108,39 @@ def test_global_random_state_does_not_matter(pipeline):
 def test_every_argument_changes_the_story(pipeline, change):
     base = {"title": "A kite", "num_segments": 5, "temperature": 1.0, **FAST}
     assert pipeline(**base)[0].segments != pipeline(**{**base, **change})[0].segments
+
+
+@pytest.fixture
+def with_words(pipeline) -> StoryPipeline:
+    """The pipeline with a list of words: those of two sentences."""
+    tokens, decoder = word_tokens(pipeline.tokenizer), copy.deepcopy(pipeline.decoder)
+    rows = pipeline.tokenizer(["Tom had a red kite.", "It was the best day."], add_special_tokens=False)["input_ids"]
+    decoder.set_words(tokens.words(np.array([token for row in rows for token in row])))
+    writer = StoryPipeline(**{**pipeline.components, "decoder": decoder})
+    writer.set_progress_bar_config(disable=True)
+    return writer
+
+
+def words_of(stories) -> set[str]:
+    """Whole words: the last of a segment may be cut."""
+    return {word for story in stories for text in story.segments for word in re.findall(r"[^\W\d_]+", text)[:-1]}
+
+
+def test_known_words(with_words):
+    known = set(["Tom", "had", "a", "red", "kite", "It", "was", "the", "best", "day"])
+    options = {"num_stories": 12, "temperature": 2.0, **FAST}
+    assert words_of(with_words(**options)) <= known
+    said = words_of(with_words("Quux", **{**options, "num_stories": 40}))
+    assert said <= known | {"Quux", "quux"} and said - known  # what is given is known, too
+    assert words_of(with_words(start=["Zap!"], **options)) <= known | {"Zap", "zap"}
+    assert not words_of(with_words(known_words=False, **options)) <= known
+
+
+def test_a_list_of_words_is_used_unless_told_otherwise(with_words, pipeline):
+    assert with_words.resolved()["known_words"] and not with_words.resolved(known_words=False)["known_words"]
+    assert not pipeline.resolved()["known_words"]
+    with pytest.raises(ValueError, match="known_words: this model has no list of words"):
+        pipeline(known_words=True)
 
 
 def test_story(pipeline):

@@ -121,7 +121,7 @@ def test_fragments_say_where_the_text_goes_on(prepared):
 
 
 def test_conditions_are_the_latent_models(prepared, tiny_pipeline):
-    draw = ConditionDrawer(prepared, tiny_pipeline.tokenizer, ConditionConfig(start=0))
+    draw = ConditionDrawer(prepared, tiny_pipeline.tokenizer, ConditionConfig(start=0), 32)
     rng = np.random.default_rng(0)
     kinds = tiny_pipeline.tokenizer.convert_tokens_to_ids(["<title>", "<keywords>", "<start>"])
     starts = [draw_example(prepared, (0, 0, 1), draw, rng).condition[:1] for _ in range(200)]
