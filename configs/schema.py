@@ -265,6 +265,7 @@ class StoryModelConfig(Config):
     samples: SamplesConfig = SamplesConfig()
     sources: str = ""  # a paragraph for the model card: what the texts are and under which terms
     notes: str = ""  # a paragraph for the model card: what its reader has to know
+    measured: str = ""  # a paragraph for the model card: what else was measured, and by which commands
     made_by: str = ""  # the model card's account of the commands, where they were others than this config's alone
     minutes: MinutesConfig = MinutesConfig()
     loop: dict[str, Any] = {}  # overrides of every stage's loop, e.g. {max_steps: 5} for a rehearsal

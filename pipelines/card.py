@@ -63,6 +63,19 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def how_it_writes(plan: StoryModelConfig) -> str:
+    """A sentence on what the model does where nothing else is asked for."""
+    writing = plan.writing
+    drawn = "takes the likeliest words"
+    if writing.temperature:
+        drawn = f"draws its words at a temperature of {writing.temperature:g}, min-p {writing.min_p:g}"
+    kept = ""
+    if writing.num_candidates > 1:
+        best = "that its critic prefers" if plan.critic else "that is most like the others"
+        kept = f", and keeps of {writing.num_candidates} stories the one {best}"
+    return f"Unless told otherwise it {drawn}{kept}."
+
+
 def write_card(
     folder: Path,
     plan: StoryModelConfig,
@@ -93,9 +106,10 @@ def write_card(
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "a CPU"
     command = f"    segdiff train story-model --config {plan.name} --data DATA --out runs/{plan.name}"
     adaptation = results["adaptation"]["metrics"]
+    what = "Encoder, denoiser, decoder and critic" if plan.critic else "Encoder, denoiser and decoder"
     parts = [
         f"# {plan.name}: short English stories, one latent diffusion over all sentences\n\n"
-        f"Encoder, denoiser and decoder of segdiff; {size:.1f} MB of 16-bit weights.",
+        f"{what} of segdiff; {size:.1f} MB of 16-bit weights. {how_it_writes(plan)}",
         f"## Training data\n\n{plan.sources}",
         f"## How it was made\n\n{plan.made_by or command}\n\nOn {device}.\n\n{table(stages)}",
     ]
@@ -118,6 +132,8 @@ def write_card(
             f"The same before decoder adaptation, with 32-bit weights:\n\n"
             f"{table(evaluation['before_adaptation']['table'])}"
         )
+    if plan.measured:
+        parts.append(f"## Measured besides\n\n{plan.measured}")
     stories = "\n\n".join(
         f"### {head}\n\n" + "\n\n".join(str(sample) for sample in samples if sample.kind == kind)
         for kind, head in KINDS.items()

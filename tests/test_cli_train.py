@@ -131,6 +131,41 @@ def test_train_diffusion_and_adaptation(run: Run, tiny_corpus: Path, tiny_model_
     assert run("generate", "A kite", "--steps", 2, "--model", tmp_path / "adaptation" / "model").code == 0
 
 
+def test_adaptation_practises_rare_words_and_keeps_the_words_it_read(
+    run: Run, tiny_corpus: Path, tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from segdiff.decoders import SegmentDecoder
+    from segdiff.pipelines.adaptation import AdaptationBatch, AdaptationObjective
+    from segdiff.pipelines.tokenization import detokenize
+
+    rare, seen = tmp_path / "rare.txt", []
+    rare.write_text("We saw Xanthe and a zeppelin. We met Quillon and a gryphon.\n")
+    forward = AdaptationObjective.forward
+
+    def spied(self: AdaptationObjective, batch: AdaptationBatch) -> dict:
+        seen.append(batch)
+        return forward(self, batch)
+
+    monkeypatch.setattr(AdaptationObjective, "forward", spied)
+    loop = sets("loop.max_steps=2", "loop.warmup_steps=1", "loop.batch_documents=8", "alone=5")
+    arguments = [tiny_corpus, "--out", tmp_path / "run", "--model", tiny_model_dir, *loop]
+    assert run("train", "adaptation", *arguments, *sets(f"data.rare_words=[{rare}]")).code == 0
+    decoder = SegmentDecoder.from_pretrained(tmp_path / "run" / "model")
+    for batch in seen:  # five segments of the corpus, and five with a rare word
+        texts = detokenize(decoder.tokenizer, batch.alone_tokens)
+        assert len(texts) == len(batch.alone) == 10
+        odd = [
+            any(part in text.lower() for part in ("xan", "nthe", "zepp", "elin", "quil", "llon", "gryp", "phon"))
+            for text in texts
+        ]
+        assert odd == [False] * 5 + [True] * 5
+    words = {decoder.tokenizer.decode(word).strip() for word in decoder.words}
+    assert "kite" in words and not words & {"Xanthe", "zeppelin", "Quillon", "gryphon"}
+    assert run("generate", "A kite", "--steps", 2, "--known-words", "--model", tmp_path / "run" / "model").code == 0
+    refused = run("generate", "A kite", "--steps", 2, "--known-words", "--model", tiny_model_dir)
+    assert refused.code == 2 and "this model has no list of words" in refused.err
+
+
 def test_a_run_that_starts_from_a_model_records_its_shapes(
     run: Run, tiny_corpus: Path, tiny_model_dir: Path, tmp_path: Path
 ) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from segdiff.configs.schema import StoryModelConfig
+from segdiff.configs.schema import StoryModelConfig, WritingConfig
 from segdiff.pipelines.card import LIMITS, Sample, table, write_card
 
 PLAN = StoryModelConfig(name="made-up", test=["test.jsonl"], sources="Nine fables.", notes="It likes foxes.")
@@ -74,6 +74,18 @@ def test_tables_limits_and_samples_in_order(folder):
         "\n\n### A sentence between four given ones\n\n**A fox came.** It sat. **It left.**"
         "\n\n### Long, from a title\n\n**The fox** A fox came.\n\nIt left.\n"
     )
+
+
+def test_how_it_writes_and_what_else_was_measured(folder):
+    assert "2.0 MB of 16-bit weights. Unless told otherwise it takes the likeliest words.\n" in card(folder)
+    writing = {"temperature": 0.9, "min_p": 0.1, "num_candidates": 16}
+    plan = PLAN.model_copy(
+        update={"critic": "critic-small", "measured": "Foxes: 7.", "writing": WritingConfig(**writing)}
+    )
+    text = card(folder, plan)
+    assert "Encoder, denoiser, decoder and critic of segdiff" in text
+    assert "it draws its words at a temperature of 0.9, min-p 0.1, and keeps of 16 stories the one that its" in text
+    assert "## Measured besides\n\nFoxes: 7.\n\n## Limits" in text
 
 
 def test_adaptation_before_and_after(folder):
