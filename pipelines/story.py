@@ -10,24 +10,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from diffusers import DiffusionPipeline, DPMSolverMultistepScheduler
 from diffusers.utils import logging
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from ..decoders import Lexicon, SegmentDecoder, WordTokens
+from ..decoders import SegmentDecoder
 from ..defaults import DEFAULT_MODEL
 from ..diffusion import SegmentCritic, SegmentDenoiser, make_scheduler
 from ..encoders import ConditionEncoder, SegmentEncoder
 from .choosing import check_choice, check_words, make_wishes
 from .controls import Control, control_gradients
+from .known_words import KnownWords
 from .loading import check_match, load_component, resolve
 from .rendering import check_text, encode_texts
 from .template import MAX_SEGMENTS as MAX_SEGMENTS
 from .template import MAX_TOGETHER, Template, join_segments, make_template
-from .tokenization import condition_tokens, pad_tokens, token_lists, word_tokens
+from .tokenization import condition_tokens, pad_tokens
 from .writing import BatchWriter, Draft, Passage, Settings
 
 GROUP = 4  # segments that are denoised together where a story is longer than the model was trained on
@@ -113,7 +113,7 @@ class StoryPipeline(DiffusionPipeline):
     """
 
     _optional_components = ["critic"]
-    _lexicon: tuple[WordTokens, set[tuple[int, ...]], Lexicon] | None = None
+    _known_words: KnownWords | None = None
 
     def __init__(
         self,
@@ -334,7 +334,7 @@ class StoryPipeline(DiffusionPipeline):
             guidance_interval=guidance_interval,
             temperature=temperature,
             min_p=min_p,
-            lexicon=self._make_lexicon(said) if own["known_words"] else None,
+            lexicon=self._words().lexicon(said) if own["known_words"] else None,
             decoder_level=decoder_level,
             together=group or together,
             group=group or GROUP,
@@ -396,22 +396,16 @@ class StoryPipeline(DiffusionPipeline):
         own = {name: self.config[name] for name in names}
         given = {name: value for name, value in options.items() if value is not None}
         choose = check_choice(given.get("choose"), has_critic=self.critic is not None)
-        has_words = self.decoder.lexicon is not None and word_tokens(self.tokenizer) is not None
-        if given.get("known_words") and not has_words:
-            raise ValueError("known_words: this model has no list of words; leave it out")
-        return {**own, "known_words": has_words, **given, "choose": choose}
+        known_words = given.get("known_words", self.decoder.lexicon is not None)
+        if known_words:
+            self._words()
+        return {**own, **given, "known_words": known_words, "choose": choose}
 
-    def _make_lexicon(self, said: Sequence[str]) -> Lexicon:
-        """The model's words and those of texts that are given, also without their capitals."""
-        if self._lexicon is None:
-            tokens = word_tokens(self.tokenizer)
-            assert tokens is not None
-            words = self.decoder.words
-            self._lexicon = tokens, set(words), Lexicon(words, tokens, self.device)
-        tokens, known, lexicon = self._lexicon
-        rows = token_lists(self.tokenizer, [*said, *(text.lower() for text in said)])
-        new = set(tokens.words(np.array([token for row in rows for token in row], dtype=np.int64))) - known
-        return Lexicon(known | new, tokens, self.device) if new else lexicon
+    def _words(self) -> KnownWords:
+        """The model's list of words, made ready when it is first needed."""
+        if self._known_words is None or self._known_words.listed is not self.decoder.lexicon:  # moved, or another list
+            self._known_words = KnownWords(self.decoder, self.tokenizer)
+        return self._known_words
 
     def _counts(self, template: Template, prompt: list[int], seeds: list[int]) -> list[int]:
         """How many segments each story has: as the template says, or sampled from the count head."""
