@@ -8,13 +8,15 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..decoders import neighbours
+from ..defaults import DEFAULT_MODEL
 from ..encoders.segmenters import SentenceSegmenter
 from ..encoders.segmenters.segment import Segment, Segmenter, join
 from .candidates import (
@@ -31,6 +33,7 @@ from .candidates import (
     similarity_model,
 )
 from .latents import embeddings
+from .loading import load_representation, resolve
 from .paraphrase_options import CHANGE_WEIGHT, MIXED, WARNING_WEIGHT, check_options
 from .perturbation import Draws, denoised, denoising_level, gaussian, keeping_meaning
 from .reconstruct import fitting_pieces
@@ -91,7 +94,27 @@ class DocumentParaphrases:
 
 
 class ParaphrasePipeline(StoryPipeline):
-    """Paraphrases sentences: encode, perturb, decode with sampling, drop copies, rank. Loads any story model."""
+    """Paraphrases sentences: encode, perturb, decode with sampling, drop copies, rank.
+
+    Loads any story model, and a representation alone: that one has no denoiser, and no method "denoise".
+    """
+
+    @classmethod
+    def from_pretrained(cls, model: str | Path = DEFAULT_MODEL, **options: Any) -> "ParaphrasePipeline":
+        """Load a model as `StoryPipeline` does, or a folder of an encoder and a decoder.
+
+        Raises:
+            FileNotFoundError: no such model.
+            ValueError: a file of the model is missing or damaged.
+        """
+        folder = Path(resolve(model))
+        if folder.is_dir() and not (folder / "model_index.json").is_file() and (folder / "encoder").is_dir():
+            encoder, decoder, tokenizer = load_representation(folder)
+            absent: Any = None
+            return cls(encoder, absent, absent, decoder, absent, tokenizer)
+        found = super().from_pretrained(model, **options)
+        assert isinstance(found, cls)
+        return found
 
     @torch.no_grad()
     def __call__(  # type: ignore[override]
@@ -119,7 +142,7 @@ class ParaphrasePipeline(StoryPipeline):
             strength: in (0, 1]; more strength, more change. Half of it is the share of the words that should change.
             method: "denoise" (noised to `denoising_level`, denoised with the neighbours as context), "meaning" (some
                 word latents are drowned, the gist stays), "gaussian" (noise on all latents), "mixed" (one half of the
-                candidates by each of the first two, and rewordings by rule).
+                candidates by each of the first two, and rewordings by rule; "meaning" and rules without a denoiser).
             oversample: candidates written for each that is wanted.
             temperature: of the decoder; 0 = its likeliest text.
             change_weight: how much meeting that share is worth against similarity; see `rank`.
@@ -156,11 +179,14 @@ class ParaphrasePipeline(StoryPipeline):
             raise ValueError(f"sentences has {other[0]!r:.60}; it must have texts")
         for job in jobs:
             check_text(job.text, "a sentence")
+        if self.denoiser is None and method == "denoise":
+            raise ValueError("method is 'denoise', and this model is an encoder and a decoder alone; use 'meaning'")
         embed = similarity_model(similarity, self.device) if isinstance(similarity, str | Path) else similarity
         embed = embed or self.embed
         lengths = [len(row) for row in segment_tokens(self.tokenizer, [job.text for job in jobs])]
         order = sorted(range(len(jobs)), key=lengths.__getitem__)  # sentences of like length decode together
         ways = MIXED if method == "mixed" else (method,)
+        ways = tuple(way for way in ways if way != "denoise" or self.denoiser is not None)
         pool = -(-num * oversample // len(ways))
         size = max(1, batch_size // pool)
         found: dict[int, list[Candidate]] = {}
@@ -343,7 +369,7 @@ class ParaphrasePipeline(StoryPipeline):
         mask = index < counts[:, None]
         unique = list(dict.fromkeys(text for window in windows for text in window))
         number = {text: row for row, text in enumerate(unique)}
-        flat = encode_texts(self.encoder, self.tokenizer, unique).to(self.denoiser.dtype)
+        flat = encode_texts(self.encoder, self.tokenizer, unique).to(self.decoder.dtype)
         grid = flat.new_zeros(*mask.shape, *flat.shape[1:])
         grid[mask] = flat[[number[text] for window in windows for text in window]]
         place = torch.tensor([len(job.before) for job in batch], device=self.device)
@@ -422,9 +448,16 @@ class ParaphrasePipeline(StoryPipeline):
         return sum(math.log(RANK_OFFSET + number) for number in ids)
 
     def _is_word(self, word: str) -> bool:
-        """Whether a lower-case word is one token, as the words are that the model knows well."""
+        """Whether a lower-case word is in the model's list; one token, as words it knows well are, where it has none."""
         stem = word.replace("’", "'").split("'")[0]
+        if self.decoder.lexicon is not None:
+            return stem in self._written_words
         return any(len(self.tokenizer.tokenize(form)) == 1 for form in (stem, stem.capitalize()))
+
+    @cached_property
+    def _written_words(self) -> set[str]:
+        """The words of the decoder's list, in lower case."""
+        return {word.strip().lower() for word in self.tokenizer.batch_decode(self.decoder.words)}
 
 
 def _hardly_known(text: str, back: str) -> bool:

@@ -1,9 +1,11 @@
 """Paraphrases by the bundled model: a model with random weights hardly ever ends a sentence."""
 
+import copy
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -25,6 +27,7 @@ from segdiff.pipelines.corpus import read_documents
 from segdiff.pipelines.paraphrase import InContext
 from segdiff.pipelines.paraphrase_options import METHODS
 from segdiff.pipelines.rendering import encode_texts
+from segdiff.pipelines.tokenization import word_tokens
 
 SENTENCES: list[str | InContext] = [
     "Tom wanted a kite.",
@@ -221,6 +224,26 @@ def test_it_saves_and_loads_as_a_story_model(pipeline: ParaphrasePipeline, tmp_p
     again = ParaphrasePipeline.from_pretrained(tmp_path / "model")
     assert paraphrase(again, SENTENCES[:1]) == paraphrase(pipeline, SENTENCES[:1])
     assert isinstance(StoryPipeline.from_pretrained(tmp_path / "model"), StoryPipeline)
+
+
+def test_a_representation_alone_paraphrases_without_its_denoiser(pipeline: ParaphrasePipeline, tmp_path: Path) -> None:
+    for part in ("encoder", "decoder", "tokenizer"):
+        getattr(pipeline, part).save_pretrained(tmp_path / part)
+    alone = ParaphrasePipeline.from_pretrained(tmp_path)
+    assert paraphrase(alone, SENTENCES, method="meaning") == paraphrase(pipeline, SENTENCES, method="meaning")
+    assert all(paraphrase(alone, SENTENCES[:1]))
+    with pytest.raises(ValueError, match="method is 'denoise', and this model is an encoder and a decoder alone"):
+        alone(SENTENCES, method="denoise")
+
+
+def test_what_a_word_is_for_a_model_with_a_list(pipeline: ParaphrasePipeline) -> None:
+    assert pipeline._is_word("wanted") and not pipeline._is_word("kiteful")
+    tokens, decoder = word_tokens(pipeline.tokenizer), copy.deepcopy(pipeline.decoder)
+    assert tokens is not None
+    rows = pipeline.tokenizer(["Anna's kiteful"], add_special_tokens=False)["input_ids"]
+    decoder.set_words(tokens.words(np.array(rows[0])))
+    listed = ParaphrasePipeline(**{**pipeline.components, "decoder": decoder})
+    assert listed._is_word("kiteful") and listed._is_word("anna's") and not listed._is_word("wanted")
 
 
 def test_distance_and_copies() -> None:
