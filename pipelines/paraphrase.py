@@ -448,7 +448,7 @@ class ParaphrasePipeline(StoryPipeline):
         return sum(math.log(RANK_OFFSET + number) for number in ids)
 
     def _is_word(self, word: str) -> bool:
-        """Whether a lower-case word is in the model's list; one token, as words it knows well are, where it has none."""
+        """Whether a lower-case word is in the model's list; without a list: one token, as well-known words are."""
         stem = word.replace("’", "'").split("'")[0]
         if self.decoder.lexicon is not None:
             return stem in self._written_words
