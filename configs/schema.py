@@ -54,6 +54,7 @@ class ContrastiveConfig(Config):
     pairs: int = Field(24, ge=2)  # triples of anchor, positive and hard negative a step
     temperature: float = Field(0.1, gt=0)
     hard_negatives: bool = True
+    hard_weight: float = Field(1.0, gt=0)  # how many in-batch negatives an anchor's own hard one counts for
     # of the pairs, how many are the data's paraphrases, where it has any; rules make the others
     paraphrase_share: float = Field(1.0, ge=0, le=1)
     length_matched: bool = True  # in-batch negatives are of like length, so that length alone does not tell

@@ -3,6 +3,7 @@
 N segments, K latents per segment, D latent width, T tokens, V vocabulary, E width of another encoder's vectors.
 """
 
+import math
 from collections.abc import Callable
 from typing import Literal
 
@@ -37,23 +38,36 @@ def similarity(left: Tensor, right: Tensor, kind: Similarity = "mixed") -> Tenso
 
 
 def info_nce(
-    anchor: Tensor, positive: Tensor, negative: Tensor | None, temperature: float, kind: Similarity = "mixed"
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor | None,
+    temperature: float,
+    kind: Similarity = "mixed",
+    own: Tensor | None = None,
+    own_weight: float = 1.0,
 ) -> Tensor:
     """InfoNCE (arXiv 1807.03748) with in-batch negatives and one hard negative per anchor.
 
     Args:
         anchor: (N, K, D).
         positive: (N, K, D), row i means the same as anchor i; the other rows are its in-batch negatives.
-        negative: (N, K, D) hard negatives (all of them are negatives of every anchor), or None.
+        negative: (M, K, D) hard negatives (all of them are negatives of every anchor), or None.
         temperature: of the softmax over similarities.
         kind: of `similarity`.
+        own: (M,) the anchor that each hard negative was made of; None: they are like the others.
+        own_weight: how many other negatives an anchor's own hard one counts for (as in SimCSE, arXiv 2104.08821).
 
     Returns:
         Scalar loss.
     """
     logits = similarity(anchor, positive, kind)
     if negative is not None:
-        logits = torch.cat([logits, similarity(anchor, negative, kind)], dim=1)
+        hard = similarity(anchor, negative, kind)
+        if own is not None:
+            weight = torch.zeros_like(hard)
+            weight[own, torch.arange(len(own), device=hard.device)] = temperature * math.log(own_weight)
+            hard = hard + weight
+        logits = torch.cat([logits, hard], dim=1)
     target = torch.arange(anchor.shape[0], device=anchor.device)
     return F.cross_entropy(logits / temperature, target)
 

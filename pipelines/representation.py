@@ -140,7 +140,8 @@ class RepresentationObjective(nn.Module):
         anchor, positive, *negative = meaning.split(num_pairs)
         hard = negative[0][batch.has_negative] if negative else None
         config = self.config.contrastive
-        return info_nce(anchor, positive, hard, config.temperature, config.similarity)
+        own = batch.has_negative.nonzero().squeeze(1)
+        return info_nce(anchor, positive, hard, config.temperature, config.similarity, own, config.hard_weight)
 
     def distillation(self, batch: SegmentBatch) -> Tensor:
         """Divergence of what the meanings of texts are like from what a teacher's vectors of them are like."""
