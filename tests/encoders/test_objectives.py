@@ -79,7 +79,7 @@ def test_hard_negatives_raise_the_loss_and_the_closest_most():
 
 @pytest.mark.parametrize("weight", [1.0, 4.0])
 def test_an_anchors_own_hard_negative_counts_for_several(weight):
-    """All similarities are one: each anchor has 5 candidates and 2 hard negatives; the second and fifth have their own."""
+    """All similarities are one; each anchor has 5 candidates and 2 hard negatives, two of them one of their own."""
     same = torch.ones(5, 2, 4)
     loss = info_nce(same, same, same[:2], 0.1, own=torch.tensor([1, 4]), own_weight=weight)
     torch.testing.assert_close(float(loss), (3 * math.log(7) + 2 * math.log(6 + weight)) / 5)
