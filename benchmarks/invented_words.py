@@ -52,8 +52,8 @@ def main(
     for (what, temperature), texts in written.items():
         every = words(texts)
         invented = [word for word in every if word not in known]
-        share = f"{len(invented) / len(every):.2%}"
-        shown = ", ".join(dict.fromkeys(invented[:show]))
+        share = f"{len(invented) / max(len(every), 1):.2%}"
+        shown = ", ".join(islice(dict.fromkeys(invented), show))
         rows.append(
             {"written by": what, "temperature": temperature, "words": len(every), "invented": share, "such as": shown}
         )

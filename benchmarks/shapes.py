@@ -25,6 +25,7 @@ RUNS: dict[str, tuple[list[str], float]] = {  # overrides, and the share of othe
     "half other texts": ([], 0.5),
 }
 SEGMENTS = 5
+LETTERS = 60  # of a measured text at most; a long one would not fit every run's model
 
 
 def lines(path: Path) -> list[Any]:
@@ -60,7 +61,7 @@ def measure(folder: Path, data: Path, segments: int) -> dict[str, float]:
     stories = [text for one in lines(data / "stories/roc.test.jsonl.gz") for text in one["sentences"]]
     row = {}
     for name, texts in {"stories": stories, "other texts": other_sentences(data, "test", 3 * segments)}.items():
-        fit = [text for text, fits in zip(texts, codec.fits(texts), strict=True) if fits][:segments]
+        fit = [text for text in texts if len(text) <= LETTERS][:segments]  # the same ones for every tokenizer
         found = agreement(codec.decode(codec.encode(fit)).texts, fit)
         row |= {f"{name}, BLEU": found["bleu"], f"{name}, exact": found["exact"]}
     return row
@@ -83,6 +84,7 @@ def main(
     from segdiff.pipelines.files import write_json
     from segdiff.pipelines.train_representation import train_representation
 
+    asked = {"steps": steps, "documents": documents, "corpus": corpus_documents, "segments": segments, "seed": seed}
     rows = []
     for name in only or RUNS:
         folder = out / name.replace(",", "").replace(" ", "-")
@@ -106,8 +108,12 @@ def main(
             result = train_representation(options, folder / "run")
             millions = sum(path.stat().st_size for path in (folder / "run/model").rglob("*.safetensors")) / 4e6
             row = {"run": name, "M parameters": millions, **measure(folder / "run/model", data, segments)}
-            write_json(record, {"row": {**row, "loss": result["reconstruction"], "seconds": result["seconds"]}})
-        rows.append(json.loads(record.read_text())["row"])
+            row |= {"loss": result["reconstruction"], "seconds": result["seconds"]}
+            write_json(record, {"asked": asked, "row": row})
+        kept = json.loads(record.read_text())
+        if kept["asked"] != asked:
+            raise ValueError(f"{record} is of a run with {kept['asked']}; give another --out")
+        rows.append(kept["row"])
         print(table(rows[-1:]), flush=True)
     print(table(rows))
 

@@ -130,11 +130,18 @@ class SegmentDecoder(TextComponent, ModelMixin, ConfigMixin):
             return []
         flat = self.lexicon.cpu().numpy()
         ends = np.flatnonzero(flat == self.config.pad_token_id)
-        return [tuple(word[:-1].tolist()) for word in np.split(flat, ends + 1)[:-1]]
+        return [tuple(word[:-1].tolist()) for word in np.split(flat, ends + 1)[:-1] if len(word) > 1]
 
     def set_words(self, words: Iterable[Sequence[int]]) -> None:
-        """Keep a list of words with the model, each as its token ids; none of them is the filler's."""
-        flat = [token for word in words for token in (*word, self.config.pad_token_id)]
+        """Keep a list of words with the model, each as its token ids.
+
+        Raises:
+            ValueError: a word is empty or has the filler's token.
+        """
+        rows = [tuple(word) for word in words]
+        if bad := [row for row in rows if not row or self.config.pad_token_id in row]:
+            raise ValueError(f"the list of words has {bad[0]}; a word has tokens, and none of them is the filler's")
+        flat = [token for row in rows for token in (*row, self.config.pad_token_id)]
         self.lexicon = torch.tensor(flat, dtype=torch.int32, device=self.own_position.device) if flat else None
         self.register_to_config(lexicon_size=len(flat))
 
@@ -232,7 +239,7 @@ class SegmentDecoder(TextComponent, ModelMixin, ConfigMixin):
             max_tokens: longest rendering; the configured one when None.
             min_p: tokens with less than this share of the likeliest one's probability, at this temperature, are not
                 drawn (arXiv 2407.01082).
-            lexicon: words that the text may be made of; None: any.
+            lexicon: words that the text may be made of; None: any. A row that does not stop may end inside a word.
 
         Returns:
             (N, <= max_tokens) token ids, padded after the end token. A row without an end token did not stop.

@@ -41,7 +41,7 @@ def read_documents(
             written by `datasets.Dataset.save_to_disk` with the same fields as columns, or a folder of files.
         segmenter: cuts text that is not yet cut; `SentenceSegmenter()` by default, made when first needed.
         max_documents: stop after so many.
-        wanted: key and value that the objects of a `.jsonl` file must have; the others are left out.
+        wanted: key and value that objects and rows must have; the others are left out, and plain text is refused.
 
     Segments are stripped, line breaks inside them become one space, empty ones are dropped.
 
@@ -63,7 +63,7 @@ def _documents(
     path: Path, segmenter: Segmenter, max_documents: int | None, wanted: tuple[str, str] | None
 ) -> Iterator[Document]:
     count = 0
-    for document in _read_folder(path, segmenter) if path.is_dir() else _read_file(path, segmenter, wanted):
+    for document in _read_folder(path, segmenter, wanted) if path.is_dir() else _read_file(path, segmenter, wanted):
         yield document
         count += 1
         if count == max_documents:
@@ -89,9 +89,9 @@ class _LazySegmenter:
 # ---------------------------------------------------------------------------------------------- folders
 
 
-def _read_folder(folder: Path, segmenter: Segmenter) -> Iterator[Document]:
+def _read_folder(folder: Path, segmenter: Segmenter, wanted: tuple[str, str] | None) -> Iterator[Document]:
     if (folder / "dataset_dict.json").exists() or (folder / "dataset_info.json").exists():
-        yield from _read_dataset(folder, segmenter)
+        yield from _read_dataset(folder, segmenter, wanted)
         return
     files = sorted(
         file for file in folder.iterdir() if file.is_file() and file.name.endswith((".jsonl", ".jsonl.gz", ".txt"))
@@ -99,10 +99,10 @@ def _read_folder(folder: Path, segmenter: Segmenter) -> Iterator[Document]:
     if not files:
         raise ValueError(f"{folder} holds no .jsonl, .jsonl.gz or .txt file and is no saved dataset")
     for file in files:
-        yield from _read_file(file, segmenter)
+        yield from _read_file(file, segmenter, wanted)
 
 
-def _read_dataset(folder: Path, segmenter: Segmenter) -> Iterator[Document]:
+def _read_dataset(folder: Path, segmenter: Segmenter, wanted: tuple[str, str] | None) -> Iterator[Document]:
     try:
         from datasets import DatasetDict, load_from_disk
     except ImportError as error:
@@ -113,6 +113,8 @@ def _read_dataset(folder: Path, segmenter: Segmenter) -> Iterator[Document]:
     splits = loaded.values() if isinstance(loaded, DatasetDict) else [loaded]
     for split in splits:
         for number, row in enumerate(split):
+            if not _is_wanted(row, wanted):
+                continue
             document = _document(row, segmenter, f"{folder} row {number}")
             if document is not None:
                 yield document
@@ -142,11 +144,15 @@ def _read_jsonl(file: Path, segmenter: Segmenter, wanted: tuple[str, str] | None
             raise ValueError(f"{where} is not valid JSON: {error}") from error
         if not isinstance(record, dict):
             raise ValueError(f"{where} holds {_kind(record)}, not a JSON object; it should have {_KNOWN_FIELDS}")
-        if wanted is not None and str(record.get(wanted[0])) != wanted[1]:
+        if not _is_wanted(record, wanted):
             continue
         document = _document(record, segmenter, where)
         if document is not None:
             yield document
+
+
+def _is_wanted(record: Mapping[str, object], wanted: tuple[str, str] | None) -> bool:
+    return wanted is None or str(record.get(wanted[0])) == wanted[1]
 
 
 def _read_text(file: Path, segmenter: Segmenter) -> Iterator[Document]:

@@ -89,9 +89,16 @@ def _pairs(lines: Iterable[str], path: str, wanted: tuple[str, str] | None) -> I
         raise ValueError(f"no record of {path} has {wanted[1]!r} as its {wanted[0]!r}")
 
 
-def _joined(text: str | list[str]) -> str:
-    """A text, or the sentences that it was split into."""
-    return " ".join(text) if isinstance(text, list) else text
+def _joined(text: object) -> str:
+    """A text, or the sentences that it was split into.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    parts = text if isinstance(text, list) else [text]
+    if not parts or not all(isinstance(part, str) for part in parts):
+        raise ValueError
+    return " ".join(parts)
 
 
 def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerFast:
@@ -120,7 +127,10 @@ def cache_key(config: DataConfig, tokenizer: PreTrainedTokenizerFast | None) -> 
         for file in ([Path(path)] if Path(path).is_file() else sorted(Path(path).glob("**/*")))
     ]
     vocabulary = sorted(tokenizer.get_vocab().items()) if tokenizer is not None else None
-    digest = hashlib.sha256(json.dumps([config.model_dump(), files, vocabulary]).encode())
+    options = config.model_dump()
+    if not config.rare_words:  # younger than the first prepared folders, which stay what they are
+        del options["rare_words"]
+    digest = hashlib.sha256(json.dumps([options, files, vocabulary]).encode())
     return digest.hexdigest()[:16]
 
 

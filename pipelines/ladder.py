@@ -172,6 +172,7 @@ def sampled_rung(
                 guidance_scale=guidance_scale,
                 num_inference_steps=num_inference_steps,
                 num_candidates=1,
+                known_words=False,
                 temperature=0.0,
             )
             stories.append(story.segments)

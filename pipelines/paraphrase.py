@@ -8,7 +8,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -99,16 +99,20 @@ class ParaphrasePipeline(StoryPipeline):
     Loads any story model, and a representation alone: that one has no denoiser, and no method "denoise".
     """
 
+    _listed: tuple[Tensor | None, set[str]] = (None, set())
+
     @classmethod
     def from_pretrained(cls, model: str | Path = DEFAULT_MODEL, **options: Any) -> "ParaphrasePipeline":
         """Load a model as `StoryPipeline` does, or a folder of an encoder and a decoder.
 
         Raises:
             FileNotFoundError: no such model.
-            ValueError: a file of the model is missing or damaged.
+            ValueError: a file of the model is missing or damaged, or `options` for an encoder and a decoder alone.
         """
         folder = Path(resolve(model))
-        if folder.is_dir() and not (folder / "model_index.json").is_file() and (folder / "encoder").is_dir():
+        if folder.is_dir() and (folder / "encoder").is_dir() and not (folder / "denoiser").is_dir():
+            if options:
+                raise ValueError(f"{folder} is an encoder and a decoder alone, which takes no {next(iter(options))}")
             encoder, decoder, tokenizer = load_representation(folder)
             absent: Any = None
             return cls(encoder, absent, absent, decoder, absent, tokenizer)
@@ -450,14 +454,19 @@ class ParaphrasePipeline(StoryPipeline):
     def _is_word(self, word: str) -> bool:
         """Whether a lower-case word is in the model's list; without a list: one token, as well-known words are."""
         stem = word.replace("’", "'").split("'")[0]
+        if not any(letter.isalpha() for letter in stem):
+            return True
         if self.decoder.lexicon is not None:
-            return stem in self._written_words
+            return stem in self._listed_words()
         return any(len(self.tokenizer.tokenize(form)) == 1 for form in (stem, stem.capitalize()))
 
-    @cached_property
-    def _written_words(self) -> set[str]:
+    def _listed_words(self) -> set[str]:
         """The words of the decoder's list, in lower case."""
-        return {word.strip().lower() for word in self.tokenizer.batch_decode(self.decoder.words)}
+        listed, words = self._listed
+        if listed is not self.decoder.lexicon:
+            words = {word.strip().lower() for word in self.tokenizer.batch_decode(self.decoder.words)}
+            self._listed = self.decoder.lexicon, words
+        return words
 
 
 def _hardly_known(text: str, back: str) -> bool:

@@ -397,6 +397,8 @@ class StoryPipeline(DiffusionPipeline):
         given = {name: value for name, value in options.items() if value is not None}
         choose = check_choice(given.get("choose"), has_critic=self.critic is not None)
         known_words = given.get("known_words", self.decoder.lexicon is not None)
+        if not isinstance(known_words, bool):
+            raise ValueError(f"known_words is {known_words!r}; it must be True, False or None")
         if known_words:
             self._words()
         return {**own, **given, "known_words": known_words, "choose": choose}

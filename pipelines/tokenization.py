@@ -79,15 +79,27 @@ def condition_tokens(tokenizer: PreTrainedTokenizerFast, kind: str, text: str, m
     return [kind_id, *token_lists(tokenizer, [text])[0]][:max_tokens]
 
 
-def word_tokens(tokenizer: PreTrainedTokenizerFast) -> WordTokens | None:
-    """Which tokens words are spelt with; None for a tokenizer that is no byte-level BPE."""
-    if SPACE not in tokenizer.get_vocab():
+def word_tokens(tokenizer: PreTrainedTokenizerFast, size: int = 0) -> WordTokens | None:
+    """Which tokens words are spelt with; None for a tokenizer that is no byte-level BPE.
+
+    Letters are those of scripts with capitals (Latin, Greek, Cyrillic, ...), whose words stand between spaces. Other
+    characters, and the single bytes that one beyond ASCII may be split into, are free, as punctuation is.
+
+    Args:
+        tokenizer: any.
+        size: of the vocabulary, where that is larger than the tokenizer's.
+    """
+    space = tokenizer.get_vocab().get(SPACE)
+    if space is None or tokenizer.decode([space], clean_up_tokenization_spaces=False) != " ":
         return None
     special = set(tokenizer.all_special_ids)
     texts = tokenizer.batch_decode([[index] for index in range(len(tokenizer))], clean_up_tokenization_spaces=False)
-    first = [text.removeprefix(" ")[:1] for text in texts]  # a part of a character beyond ASCII decodes to U+FFFD
-    letters = [index not in special and (one.isalpha() or one == "\ufffd") for index, one in enumerate(first)]
-    return WordTokens(np.array(letters), np.array([text.startswith(" ") for text in texts]))
+    letters, spaced = np.zeros((2, max(size, len(tokenizer))), dtype=bool)
+    for index, text in enumerate(texts):
+        first = text.removeprefix(" ")[:1]
+        letters[index] = index not in special and first.upper() != first.lower()
+        spaced[index] = text.startswith(" ")
+    return WordTokens(letters, spaced)
 
 
 def detokenize(tokenizer: PreTrainedTokenizerFast, token_ids: Tensor) -> list[str]:

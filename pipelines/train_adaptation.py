@@ -11,17 +11,14 @@ from ..configs.schema import AdaptationConfig, ConditionSharesConfig
 from .adaptation import AdaptationBatch, AdaptationObjective
 from .batches import DocumentSampler, pad_rows
 from .files import write_json
+from .known_words import learn_words
 from .latent_batches import ConditionDrawer, latent_batch
 from .representation_validation import VALIDATION_SEGMENTS, validation_batches, validation_metrics
 from .saving import save_pipeline
 from .story import StoryPipeline
-from .tokenization import word_tokens
 from .train_diffusion import cached_latents
 from .train_representation import load_on_main_first, make_accelerator
 from .training import check_loop, fit
-
-# a word that a large corpus has so often is no slip of its writers; one time more for each so many tokens of it
-OFTEN, TOKENS = 4, 500_000
 
 
 def train_adaptation(
@@ -57,7 +54,9 @@ def train_adaptation(
         latents = cached_latents(encoder, data.train, folder / "latents-train.safetensors")
         rare = replace(data.train, segments=data.train.rare)
         rare_latents = (
-            cached_latents(encoder, rare, folder / "latents-rare.safetensors") if len(rare.segments) else None
+            cached_latents(encoder, rare, folder / "latents-rare.safetensors")
+            if config.alone and len(rare.segments)
+            else None
         )
     objective = AdaptationObjective(decoder, pipeline.denoiser, pipeline.condition_encoder, pipeline.scheduler, config)
     limit = pipeline.condition_encoder.config.max_tokens
@@ -104,11 +103,7 @@ def train_adaptation(
         **{f"after_{name}": value for name, value in after.items()},
     }
     pipeline.register_to_config(decoder_level=config.decoder_level)
-    spelt = word_tokens(tokenizer)
-    if spelt is not None:
-        read = data.train.segments.flat
-        often = min(1 + len(read) // TOKENS, OFTEN)
-        decoder.set_words(dict.fromkeys([*decoder.words, *spelt.words(read, often)]))
+    learn_words(decoder, data.train, tokenizer)
     if accelerator.is_main_process:
         save_pipeline(pipeline, folder / "model")
         write_json(folder / "result.json", {"metrics": metrics, "config": config.model_dump(mode="json")})

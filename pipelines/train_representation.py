@@ -17,6 +17,7 @@ from .batches import DocumentSampler, SegmentBatch, drawn_rows, pad_rows, segmen
 from .build_representation import build, take_over
 from .data import TrainingData, load_data
 from .files import replace_folder, write_json
+from .known_words import learn_words
 from .loading import load_representation
 from .prepared import PreparedCorpus
 from .pretrained import fix_parts, run_tokenizer
@@ -139,6 +140,7 @@ def train_representation(
         validate=(lambda: validation_metrics(encoder, decoder, held_out)) if held_out else None,
     )
     fix_statistics(encoder, data.train, config.loop.seed)
+    learn_words(decoder, data.train, data.tokenizer)
     metrics = {**state, **(validation_metrics(encoder.eval(), decoder.eval(), held_out) if held_out else {})}
     if accelerator.is_main_process:
         save_representation(folder / "model", encoder, decoder, data.tokenizer)

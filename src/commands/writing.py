@@ -169,7 +169,7 @@ def generate(
         candidates = 1  # what is seen to emerge is what is told at the end
     from ..pipelines.story import MAX_ROWS
 
-    written = pipeline.resolved(num_candidates=candidates)["num_candidates"]
+    written = pipeline.resolved(num_candidates=candidates, known_words=known_words)["num_candidates"]
     batch_size = min(batch_size, max(1, MAX_ROWS // written)) if written > 1 else batch_size  # as the pipeline has it
     live = num == 1 and not as_json and not watch  # the text comes as it is finished
 

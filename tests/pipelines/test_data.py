@@ -67,6 +67,10 @@ def test_documents_of_one_value_alone(tmp_path):
     assert [document.segments for document in found["test"]] == [("Ann: This is test.",)]
     with pytest.raises(ValueError, match="holds no documents whose 'split' is 'valid'"):
         list(read_all([f"{path}?split=valid"], None))
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    path.rename(folder / path.name)
+    assert [one.segments for one in read_all([f"{folder}?split=test"], None)] == [("Ann: This is test.",)]
     plain = tmp_path / "plain.txt"
     plain.write_text("One. Two.")
     with pytest.raises(ValueError, match=r"is no \.jsonl file"):
@@ -77,13 +81,18 @@ def test_a_text_may_be_paired_with_the_sentences_that_it_was_split_into(tmp_path
     path = tmp_path / "split.jsonl"
     path.write_text(json.dumps({"a": "He came, and he went.", "b": ["He came.", "He went."], "label": 1}) + "\n")
     assert list(read_paraphrases([str(path)])) == [("He came, and he went.", "He came. He went.")]
+    for bad in (["He came.", 3], []):
+        path.write_text(json.dumps({"a": "He came, and he went.", "b": bad}) + "\n")
+        with pytest.raises(ValueError, match=r"split\.jsonl line 1 is no paraphrase record"):
+            list(read_paraphrases([str(path)]))
 
 
 def test_the_key_covers_options_files_and_filter(captions, tiny_corpus):
     """Without a filter it is what it always was, so that corpora prepared before it came are still read."""
     config = DataConfig(train=[str(tiny_corpus)], paraphrases=[str(captions)])
     files = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in (tiny_corpus, captions)]
-    whole = json.dumps([config.model_dump(), files, None])
+    options = {name: value for name, value in config.model_dump().items() if name != "rare_words"}
+    whole = json.dumps([options, files, None])
     assert cache_key(config, None) == hashlib.sha256(whole.encode()).hexdigest()[:16]
     keys = {cache_key(config.model_copy(update={"paraphrases": [f"{captions}{end}"]}), None) for end in ("", "?src=a")}
     before = cache_key(config.model_copy(update={"paraphrases": [f"{captions}?src=a"]}), None)

@@ -234,6 +234,12 @@ def test_a_representation_alone_paraphrases_without_its_denoiser(pipeline: Parap
     assert all(paraphrase(alone, SENTENCES[:1]))
     with pytest.raises(ValueError, match="method is 'denoise', and this model is an encoder and a decoder alone"):
         alone(SENTENCES, method="denoise")
+    alone.save_pretrained(tmp_path / "again")
+    assert paraphrase(ParaphrasePipeline.from_pretrained(tmp_path / "again"), SENTENCES[:1]) == paraphrase(
+        alone, SENTENCES[:1]
+    )
+    with pytest.raises(ValueError, match="an encoder and a decoder alone, which takes no dtype"):
+        ParaphrasePipeline.from_pretrained(tmp_path, dtype=torch.float16)
 
 
 def test_what_a_word_is_for_a_model_with_a_list(pipeline: ParaphrasePipeline) -> None:
@@ -244,6 +250,9 @@ def test_what_a_word_is_for_a_model_with_a_list(pipeline: ParaphrasePipeline) ->
     decoder.set_words(tokens.words(np.array(rows[0])))
     listed = ParaphrasePipeline(**{**pipeline.components, "decoder": decoder})
     assert listed._is_word("kiteful") and listed._is_word("anna's") and not listed._is_word("wanted")
+    assert listed._is_word("12")
+    listed.decoder.set_words(tokens.words(np.array(rows[0]))[:1])
+    assert listed._is_word("anna") and not listed._is_word("kiteful")
 
 
 def test_distance_and_copies() -> None:

@@ -123,7 +123,7 @@ def with_words(pipeline) -> StoryPipeline:
 
 def words_of(stories) -> set[str]:
     """Whole words: the last of a segment may be cut."""
-    return {word for story in stories for text in story.segments for word in re.findall(r"[^\W\d_]+", text)[:-1]}
+    return {word for story in stories for text in story.segments for word in re.findall(r"[A-Za-z]+", text)[:-1]}
 
 
 def test_known_words(with_words):
@@ -134,6 +134,26 @@ def test_known_words(with_words):
     assert said <= known | {"Quux", "quux"} and said - known  # what is given is known, too
     assert words_of(with_words(start=["Zap!"], **options)) <= known | {"Zap", "zap"}
     assert not words_of(with_words(known_words=False, **options)) <= known
+    with pytest.raises(ValueError, match="known_words is 'no'; it must be True, False or None"):
+        with_words(known_words="no")
+
+
+def test_what_is_given_is_known_in_every_form(with_words):
+    words = with_words._words()
+
+    def can_write(text: str, *given: str) -> bool:
+        lexicon, states = words.lexicon(given), torch.zeros(1, dtype=torch.long)
+        for token in with_words.tokenizer(text, add_special_tokens=False)["input_ids"]:
+            if not lexicon.allowed(states)[0, token]:
+                return False
+            states = lexicon.step(states, torch.tensor([token]))
+        return True
+
+    assert not can_write("Xanthe had a kite.")
+    for text in ("Xanthe had a kite.", '"Xanthe had', "xanthe had", "the best Xanthe"):
+        assert can_write(text, "Xanthe’s kite — “Xanthe”"), text
+    assert can_write("Zeppelin!", "the zeppelin") and not can_write("Zeppelin!", "the zeppelins")
+    assert words.lexicon(["ab" * 3000, "a red kite"]) is words.own  # what cannot be written needs no room
 
 
 def test_a_list_of_words_is_used_unless_told_otherwise(with_words, pipeline):
