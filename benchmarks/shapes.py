@@ -24,6 +24,7 @@ RUNS: dict[str, tuple[list[str], float]] = {  # overrides, and the share of othe
     "a fifth other texts": ([], 0.2),
     "half other texts": ([], 0.5),
 }
+PLAIN = ["contrastive.weight=0", "adversarial.weight=0", "noise_warmup_steps=300"]  # it is about words alone
 SEGMENTS = 5
 LETTERS = 60  # of a measured text at most; a long one would not fit every run's model
 
@@ -102,7 +103,7 @@ def main(
                 f"{part}.text_config.{key}={value}" for part in ("encoder", "decoder") for key, value in shape.items()
             ]
             loop = [f"loop.max_steps={steps}", f"loop.batch_documents={documents}", f"loop.seed={seed}"]
-            given = [f"data.train=[{file}]", *loop, "contrastive.weight=0", *text]
+            given = [f"data.train=[{file}]", *loop, *PLAIN, *text]
             given += [one for one in settings if not one.startswith("width=")]
             options = load_config(RepresentationConfig, "representation-tiny", given)
             result = train_representation(options, folder / "run")
