@@ -24,6 +24,11 @@ def save_pipeline(pipeline: StoryPipeline, folder: Path, half: bool = False) -> 
     if half:
         pipeline = deepcopy(pipeline).to(dtype=torch.float16)
     pipeline.save_pretrained(temporary, safe_serialization=True)
-    for file in temporary.rglob("*.safetensors"):
-        file.chmod(0o644)  # written for their owner alone, which breaks a shared or packaged model
+    readable(temporary)
     replace_folder(temporary, folder)
+
+
+def readable(folder: Path) -> None:
+    """Let everyone read the weights: they are written for their owner alone, which breaks a shared or packaged model."""
+    for file in folder.rglob("*.safetensors"):
+        file.chmod(0o644)

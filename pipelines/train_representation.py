@@ -1,6 +1,7 @@
 """`segdiff train representation`: the first stage as a job of its own."""
 
 import shutil
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from .prepared import PreparedCorpus
 from .pretrained import fix_parts, run_tokenizer
 from .representation import RepresentationObjective
 from .representation_validation import VALIDATION_SEGMENTS, validation_batches, validation_metrics
+from .saving import readable
 from .sentence_encoders import locate_sentence_encoder
 from .shapes import with_shapes_of
 from .teacher import OPTION, load_teacher
@@ -149,14 +151,21 @@ def train_representation(
 
 
 def save_representation(
-    folder: Path, encoder: SegmentEncoder, decoder: SegmentDecoder, tokenizer: PreTrainedTokenizerFast
+    folder: Path,
+    encoder: SegmentEncoder,
+    decoder: SegmentDecoder,
+    tokenizer: PreTrainedTokenizerFast,
+    half: bool = False,
 ) -> None:
-    """Write `folder/{encoder,decoder,tokenizer}` whole or not at all."""
+    """Write `folder/{encoder,decoder,tokenizer}` whole or not at all; `half` as `save_pipeline` has it."""
     temporary = folder.with_name(folder.name + ".tmp")
     shutil.rmtree(temporary, ignore_errors=True)
+    if half:
+        encoder, decoder = deepcopy(encoder).to(torch.float16), deepcopy(decoder).to(torch.float16)
     encoder.save_pretrained(temporary / "encoder")
     decoder.save_pretrained(temporary / "decoder")
     tokenizer.save_pretrained(temporary / "tokenizer")
+    readable(temporary)
     replace_folder(temporary, folder)
 
 
