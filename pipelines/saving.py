@@ -29,6 +29,6 @@ def save_pipeline(pipeline: StoryPipeline, folder: Path, half: bool = False) -> 
 
 
 def readable(folder: Path) -> None:
-    """Let everyone read the weights: they are written for their owner alone, which breaks a shared or packaged model."""
+    """Let all read the weights: they are written for their owner alone, which breaks a shared or packaged model."""
     for file in folder.rglob("*.safetensors"):
         file.chmod(0o644)
