@@ -1,7 +1,14 @@
 """How much of what it never saw does a model give back: a hundred made-up sentences with rare names and foreign words.
 
-python benchmarks/rare_words.py --model stories-tiny
+python benchmarks/rare_words.py --model stories-small
+
+Some of the names and words may stand in training texts; `--unseen CORPUS`, repeatable, adds rows of those that stand in
+none of the corpora, nor in what `data.rare_words` took from them.
 """
+
+import re
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -32,9 +39,14 @@ def sentences() -> list[str]:
     return made
 
 
-def main(model: str = "stories-tiny", show: int = 10) -> None:
+def main(
+    model: str = "stories-small",
+    show: int = 10,
+    unseen: Annotated[list[Path] | None, typer.Option(help="Corpora whose words do not count as unseen.")] = None,
+) -> None:
     """Print the shares that come back, of sentences, names and foreign words, and some sentences beside them."""
     from segdiff import RepresentationPipeline
+    from segdiff.pipelines.corpus import read_documents
 
     codec = RepresentationPipeline.from_pretrained(model)
     texts = sentences()
@@ -46,6 +58,20 @@ def main(model: str = "stories-tiny", show: int = 10) -> None:
     print(f"sentences exact {exact:.2f}")
     print(f"names found {sum(name in found.rstrip('.').split() for name, found in names) / len(names):.2f}")
     print(f"foreign words found {sum(word in found.rstrip('.').split() for word, found in words) / len(words):.2f}")
+    if unseen:
+        read = {
+            word
+            for path in unseen
+            for document in read_documents(path)
+            for segment in document.segments
+            for word in re.findall(r"[^\W\d_]+", segment)
+        }
+        for what, some in (("names", names), ("foreign words", words)):
+            new = [word in found.rstrip(".").split() for word, found in some if word not in read]
+            print(f"{what} that no corpus has, found {sum(new) / len(new):.2f} of {len(new)}")
+        rare = {*NAMES.split(), *FOREIGN.split()} & read
+        new = [text == found for text, found in pairs if rare.isdisjoint(text.rstrip(".").split())]
+        print(f"sentences of such alone, exact {sum(new) / len(new):.2f} of {len(new)}")
     for text, found in pairs[:show]:
         print(f"  {text}\n    {found}")
 
