@@ -1,5 +1,6 @@
 """The model that ships: it loads, writes, keeps what is given and gives sentences back."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from segdiff.pipelines.choice import evaluate_choice, fitting_cases
 from segdiff.pipelines.choice_cases import cases_of_stories
 from segdiff.pipelines.choosing import critic_scores
 from segdiff.pipelines.corpus import read_documents
+from segdiff.pipelines.latents import RepresentationPipeline
 from segdiff.pipelines.loading import bundled_models, resolve
 from segdiff.pipelines.reconstruct import reconstruct
 from segdiff.pipelines.rendering import encode_texts
@@ -127,3 +129,49 @@ def test_the_critic_tells_stories_from_the_same_in_disorder(small, data_dir):
 def test_the_default_model_gives_plain_sentences_back(small):
     texts = list(reconstruct(SENTENCES, small.encoder, small.decoder, small.tokenizer))
     assert sum(text == sentence for text, sentence in zip(texts, SENTENCES, strict=True)) >= 7, texts
+
+
+def test_the_default_model_writes_words_that_it_knows(small):
+    stories = small("The zorble", num_segments=5, num_stories=3, num_inference_steps=8, num_candidates=4)
+    known = {small.tokenizer.decode(word).strip() for word in small.decoder.words} | {"zorble", "Zorble"}
+    words = [word for story in stories for text in story.segments for word in re.findall(r"[A-Za-z]+", text)[:-1]]
+    written = [word for word in words if word not in {"s", "t", "m", "d", "ll", "re", "ve"}]  # behind an apostrophe
+    assert len(written) > 30 and set(written) <= known
+
+
+def test_the_default_model_spells_words_that_it_never_saw(small):
+    texts = ["Nobody told Bjarki what saudade means.", "Ikaika bought a tsunami at the market."]
+    assert list(reconstruct(texts, small.encoder, small.decoder, small.tokenizer)) == texts
+
+
+@pytest.fixture(scope="module")
+def general() -> RepresentationPipeline:
+    return RepresentationPipeline.from_pretrained("general-small")
+
+
+def test_the_general_model_gives_plain_sentences_back(general):
+    back = general.decode(general.encode(SENTENCES))
+    assert sum(text == sentence for text, sentence in zip(back, SENTENCES, strict=True)) >= 7, back
+
+
+def test_the_general_model_tells_what_sentences_mean(general):
+    """Another number or a negation is further away than other words for the same."""
+    source = "Two dogs are running on the beach."
+    same, number, negation, other = (
+        float(general.embed([source]) @ general.embed([text]).T)
+        for text in (
+            "Two dogs run along a beach.",
+            "Seven dogs are running on the beach.",
+            "Two dogs are not running on the beach.",
+            "A man is cooking dinner in his kitchen.",
+        )
+    )
+    assert same > max(number, negation) > other
+
+
+def test_the_general_model_is_small_and_has_a_card():
+    folder = Path(resolve("general-small"))
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 16e6
+    assert {path.suffix for path in files} <= {".safetensors", ".json", ".md", ".txt"}
+    assert (folder / "README.md").read_text().startswith("# general-small: ")
