@@ -158,7 +158,7 @@ def test_the_general_model_tells_what_sentences_mean(general):
     """Another number or a negation is further away than other words for the same."""
     source = "Two dogs are running on the beach."
     same, number, negation, other = (
-        float(general.embed([source]) @ general.embed([text]).T)
+        float((general.embed([source]) @ general.embed([text]).T).item())
         for text in (
             "Two dogs run along a beach.",
             "Seven dogs are running on the beach.",
