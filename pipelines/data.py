@@ -95,7 +95,7 @@ def _joined(text: object) -> str:
     Raises:
         ValueError: it is neither.
     """
-    parts = text if isinstance(text, list) else [text]
+    parts: list[Any] = text if isinstance(text, list) else [text]
     if not parts or not all(isinstance(part, str) for part in parts):
         raise ValueError
     return " ".join(parts)

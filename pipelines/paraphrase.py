@@ -189,7 +189,7 @@ class ParaphrasePipeline(StoryPipeline):
         embed = embed or self.embed
         lengths = [len(row) for row in segment_tokens(self.tokenizer, [job.text for job in jobs])]
         order = sorted(range(len(jobs)), key=lengths.__getitem__)  # sentences of like length decode together
-        ways = MIXED if method == "mixed" else (method,)
+        ways: tuple[str, ...] = MIXED if method == "mixed" else (method,)
         ways = tuple(way for way in ways if way != "denoise" or self.denoiser is not None)
         pool = -(-num * oversample // len(ways))
         size = max(1, batch_size // pool)
