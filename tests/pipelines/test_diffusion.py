@@ -48,8 +48,10 @@ def latents(corpus: PreparedCorpus) -> Tensor:
     return torch.randn(len(corpus.segments), 2, 8, generator=torch.Generator().manual_seed(0)).half()
 
 
-def drawer(corpus: PreparedCorpus, tokenizer: PreTrainedTokenizerFast, **options: Any) -> ConditionDrawer:
-    return ConditionDrawer(corpus, tokenizer, ConditionConfig(**{"dropout": 0.0, **options}), max_tokens=24)
+def drawer(
+    corpus: PreparedCorpus, tokenizer: PreTrainedTokenizerFast, max_tokens: int = 24, **options: Any
+) -> ConditionDrawer:
+    return ConditionDrawer(corpus, tokenizer, ConditionConfig(**{"dropout": 0.0, **options}), max_tokens)
 
 
 # ----------------------------------------------------------------------------------------------- batches
