@@ -111,7 +111,7 @@ def write_card(
         f"# {plan.name}: short English stories, one latent diffusion over all sentences\n\n"
         f"{what} of segdiff; {size:.1f} MB of 16-bit weights. {how_it_writes(plan)}",
         f"## Training data\n\n{plan.sources}",
-        f"## How it was made\n\n{plan.made_by or command}\n\nOn {device}.\n\n{table(stages)}",
+        f"## How it was made\n\n{plan.made_by.strip() or command}\n\nOn {device}.\n\n{table(stages)}",
     ]
     if "before_valid_noise_0_loss" in adaptation:
         rows = [
@@ -133,7 +133,7 @@ def write_card(
             f"{table(evaluation['before_adaptation']['table'])}"
         )
     if plan.measured:
-        parts.append(f"## Measured besides\n\n{plan.measured}")
+        parts.append(f"## Measured besides\n\n{plan.measured.strip()}")
     stories = "\n\n".join(
         f"### {head}\n\n" + "\n\n".join(str(sample) for sample in samples if sample.kind == kind)
         for kind, head in KINDS.items()

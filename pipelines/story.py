@@ -172,7 +172,9 @@ class StoryPipeline(DiffusionPipeline):
             with _without_progress_bar():
                 return super().from_pretrained(where, use_safetensors=True, **options)
         if not (Path(where) / "model_index.json").is_file():
-            raise FileNotFoundError(f"{where} holds no story model: model_index.json is missing")
+            alone = (Path(where) / "encoder").is_dir() and (Path(where) / "decoder").is_dir()
+            hint = "; it is an encoder and a decoder alone, for which `segdiff train diffusion` makes the rest"
+            raise FileNotFoundError(f"{where} holds no story model: model_index.json is missing{hint if alone else ''}")
         dtype = options.pop("dtype", torch.float32)
         kinds = {
             "encoder": SegmentEncoder,
