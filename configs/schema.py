@@ -18,9 +18,8 @@ class DataConfig(Config):
     valid: list[str] = []
     # contrastive positives: JSONL of {"a", "b"} pairs or {"texts"} groups
     paraphrases: list[str] = []
-    rare_words: list[
-        str
-    ] = []  # texts whose names and words, where `train` lacks them, are put into some of its segments
+    # texts whose names and words, where `train` lacks them, are put into some of its segments
+    rare_words: list[str] = []
     max_documents: int | None = Field(None, ge=1)
     max_segments: int = Field(12, ge=1)  # longer documents are seen through windows of this length
     max_tokens: int = Field(40, ge=4)  # longer segments are left out of training
