@@ -77,6 +77,11 @@ class Story:
         return self.text
 
 
+def stories_at_once(batch_size: int, num_candidates: int) -> int:
+    """How many of `batch_size` stories go into one batch, so that their candidates fit into it."""
+    return min(batch_size, max(1, MAX_ROWS // num_candidates)) if num_candidates > 1 else batch_size
+
+
 def default_scheduler() -> DPMSolverMultistepScheduler:
     """DPM-Solver++ 2M on the cosine schedule; it takes clean-latent predictions as they are."""
     return make_scheduler("dpm++")
@@ -350,7 +355,7 @@ class StoryPipeline(DiffusionPipeline):
             on_draft=callback_on_draft,
         )
         stories: list[Story] = []
-        batch_size = min(batch_size, max(1, MAX_ROWS // num_candidates)) if num_candidates > 1 else batch_size
+        batch_size = stories_at_once(batch_size, num_candidates)
         for first in range(0, num_stories, batch_size):
             seeds = list(range(seed + first, seed + min(first + batch_size, num_stories)))
             began = time.perf_counter()

@@ -167,10 +167,10 @@ def generate(
         candidates = max(CANDIDATES, pipeline.config.num_candidates)
     elif candidates is None and watch:
         candidates = 1  # what is seen to emerge is what is told at the end
-    from ..pipelines.story import MAX_ROWS
+    from ..pipelines.story import stories_at_once
 
     written = pipeline.resolved(num_candidates=candidates, known_words=known_words)["num_candidates"]
-    batch_size = min(batch_size, max(1, MAX_ROWS // written)) if written > 1 else batch_size  # as the pipeline has it
+    batch_size = stories_at_once(batch_size, written)
     live = num == 1 and not as_json and not watch  # the text comes as it is finished
 
     def show(passage: "Passage") -> None:
