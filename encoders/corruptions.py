@@ -358,11 +358,12 @@ def _swap_roles(text: str, rng: random.Random) -> str | None:
 
 def _change_number(text: str, rng: random.Random) -> str | None:
     words = [*NUMBERS, *TENS, "hundred", "thousand", "million"]
-    matches = list(re.finditer(rf"(?<![\w.,:/-])(?:\d{{1,4}}|{'|'.join(words)})(?![\w:/-]|[.,]\d)", text))
+    matches = list(re.finditer(rf"(?<![\w.,:/-])(?:\d{{1,4}}|(?i:{'|'.join(words)}))(?![\w:/-]|[.,]\d)", text))
     if not matches:
         return None
     match = rng.choice(matches)
-    return text[: match.start()] + _other_number(match.group(), rng) + text[match.end() :]
+    other = _other_number(match.group().lower(), rng)
+    return text[: match.start()] + _like(match.group(), other) + text[match.end() :]
 
 
 def _other_number(number: str, rng: random.Random) -> str:
