@@ -46,6 +46,7 @@ from segdiff.pipelines.trigrams import TrigramModel
 DEFAULT = 0.4
 NUM = 5  # candidates, the default
 NOISE = (0.1, 0.2, 0.4, 0.6)
+DRAWS = 5  # of each kind of noise, of which the rows are means
 TRIES = 20  # of a rule that is drawn, to find a rewriting that is not an earlier one
 FURTHER = 10  # times as many pairs are read as are wanted, since some are too long
 KNOWN_TIMES = 20  # of a word in the judge's sentences
@@ -201,14 +202,14 @@ def noise_rows(
     }
     for name, (change, amounts) in kinds.items():
         for amount in amounts:
-            rng = random.Random(0)
-            texts = [[change(source, amount, rng)] for source in sources]
+            draws = [random.Random(draw) for draw in range(DRAWS)]
+            texts = [[change(source, amount, rng) for rng in draws] for source in sources]
             rows.append(judge.row(f"{name} {amount:g}", texts, sources, references))
             some = [
                 [text for text in one if normalised(text) != normalised(source)]
                 for one, source in zip(texts, sources, strict=True)
             ]
-            if not all(some):  # the pipeline's candidates are no copies: these rows compare like with like
+            if some != texts:  # the pipeline's candidates are no copies: these rows compare like with like
                 rows.append(judge.row(f"{name} {amount:g}, changed only", some, sources, references))
     return rows
 

@@ -63,6 +63,46 @@ SYNONYMS = _pairs("""
     sneakers>running shoes, grocery store=supermarket, ice cream parlor>ice cream shop
     gas station>petrol station, cookies>biscuits, soccer>football, apartment>flat, backpack>rucksack
     boyfriend>partner, girlfriend>partner, physicians>doctors, automobiles>cars
+    coworker=colleague, coworkers=colleagues, co-worker=colleague, co-workers=colleagues, classmates>fellow students
+    husband>spouse, teenager>teen, teenagers>teens, neighborhood>area, lawyer=attorney, lawyers=attorneys
+    puppy>young dog, kitten>young cat, puppies>young dogs, kittens>young cats, clothes>clothing, pants=trousers
+    purse=handbag, medicine=medication, basement=cellar, attic=loft, rug=carpet, trash can=garbage can, woods=forest
+    ocean=sea, path=trail, belly>stomach, argument=quarrel, contest=competition, mall=shopping center
+    movie theater=cinema, cash>money, highway=freeway, issue=problem, issues=problems, journey>trip, nap>short sleep
+    diner>small restaurant, essay>paper, nightmare=bad dream, nightmares=bad dreams, scent>smell
+    noise>sound, noises>sounds, parking lot=car park, famous=well known, incorrect>wrong, cheap=inexpensive
+    expensive=costly, beautiful>gorgeous, awesome>great, boring>dull, quiet>silent, brave=courageous, polite=courteous
+    rude=impolite, worried=concerned, annoyed=irritated, embarrassed>ashamed, shocked=stunned, surprised=astonished
+    amazed=astonished, confused=puzzled, jealous=envious, dirty=filthy, messy=untidy, dangerous>risky, noisy>loud
+    heartbroken>devastated, depressed>very sad, thankful=grateful, proud of>pleased with, upset about>unhappy about
+    upset with>annoyed with, excited about>thrilled about, wonderful>marvelous, adorable=cute, sleepy>drowsy
+    starving>very hungry, freezing>very cold, soaked>dripping wet, not long ago>recently, usually=normally
+    completely=totally, entirely>completely, especially=particularly, exactly=precisely, barely=hardly
+    initially=at first, sometimes=at times, occasionally=now and then, currently=at present, soon after=shortly after
+    previously>earlier, obviously=clearly, by accident>accidentally, forever>for good, anyway=anyhow
+    instead of=rather than, because of>due to, even though=although, despite=in spite of, whenever>every time
+    each other=one another, close to>near, plenty of=lots of, twice=two times, by himself=on his own
+    by herself=on her own, by myself=on my own, by themselves=on their own, for free>at no cost, of course=naturally
+    as a result>because of this, such as>like, the other day>a few days ago, at that moment=just then
+    a lot more>much more, a lot better>much better, so much fun>such fun, every single>each, all kinds of=all sorts of
+    on top of>on, looked after=took care of, look after=take care of, looking after=taking care of, made fun of=mocked
+    making fun of=mocking, make fun of=mock, came up with>thought of, got rid of=disposed of, get rid of=dispose of
+    got ready for=prepared for, getting ready for=preparing for, get ready for=prepare for, signed up for=enrolled in
+    sign up for=enroll in, broke up with=split up with, dropped out of>quit, cleaned up>tidied up, clean up>tidy up
+    cleaning up>tidying up, sat down>took a seat, stood up>got up, wanted to>wished to, planned to=intended to
+    planning to=intending to, plan to=intend to, agreed to>consented to, refused to=declined to, promised to=vowed to
+    hurried to=rushed to, ran to>rushed to, walked up to=approached, moved to>relocated to
+    stayed home=remained at home, stayed at home=remained at home, stayed up>remained awake, completed>finished
+    chose>selected, choose>select, chosen>selected, ruined>spoiled, destroyed=wrecked, built=constructed
+    build=construct, hired>employed, noticed=spotted, begged>pleaded with, phoned>called, texted>messaged
+    apologized>said sorry, jumped>leaped, argued=quarreled, crashed into>smashed into, appeared to=seemed to
+    had a hard time=had trouble, having a hard time=having trouble, went shopping>did some shopping
+    went on a trip=took a trip, was wearing>had on, went outside>stepped outside, went inside>stepped inside
+    got home from=came home from, got a job=found a job, came over>came by
+    stopped by=dropped by, spoke to=talked to, talked with>spoke with, speak to=talk to, speaking to=talking to
+    talking about=speaking about, talked about=spoke about, learned how to>learned to, learn how to>learn to
+    knew how to>could, used to love>once loved, kept on>continued, got into a fight=had a fight
+    had an idea=came up with an idea
 """)
 
 # Swaps that need a look at the neighbours; the replacement takes over the case of the first letter.
@@ -200,6 +240,97 @@ PHRASES: list[tuple[str, str]] = [
     (r"\b(his|her|my|their) parents\b", r"\1 mother and father"),
     (r"\b(his|her|my|their) (?:mom|mother) and (?:dad|father)\b", r"\1 parents"),
     (r"\bgirl(?= named\b)", r"young woman"),
+    (
+        r"\b(noticed|heard|realized|knew|thought|saw|believed|hoped|felt|discovered|learned) (?=(?:[A-Z][a-z]+|there"
+        r"|someone|something|everyone|nobody) (?:was|were|had|did|could|would|is|has)\b)",
+        r"\1 that ",
+    ),
+    (
+        r"\b(felt|saw|heard|discovered|learned|promised|agreed|swore) (?=(?:he|she|they|we|it) (?:was|were|had|could"
+        r"|would)\b)",
+        r"\1 that ",
+    ),
+    (
+        r"\b(heard|felt|saw|promised|agreed|learned) that (?=(?:he|she|they|we|it|there) (?:was|were|had|could"
+        r"|would)\b)",
+        r"\1 ",
+    ),
+    (
+        r"\b(was|were|is|are) (sure|glad|happy|afraid|worried|sad|upset|excited) (?=(?:I|he|she|they|we|it) \w+)",
+        r"\1 \2 that ",
+    ),
+    (r"\bas soon as (?=(?:I|he|she|they|we|it|the)\b)", r"the moment "),
+    (r"\b(I|he|she|it) managed to\b", r"\1 was able to"),
+    (r"\b(we|they|you) managed to\b", r"\1 were able to"),
+    (r"\blet (me|him|us|them) (?!go\b|down\b|in\b|out\b|off\b|know\b|be\b|alone\b)(?=[a-z]{3})", r"allowed \1 to "),
+    (r"\blooked like (?=an?\b|his|her\b|my\b)", r"resembled "),
+    (r"\basked for (?=an?\b|the\b|his\b|her\b|some\b|more\b)", r"requested "),
+    (
+        r"\bcalled (?=(?:his|her|my|their|the) (?:mom|mother|dad|father|friend|sister|brother|boss|wife|husband|police"
+        r"|doctor|parents|landlord|bank)[.,])",
+        r"phoned ",
+    ),
+    (r"\bsaw (?=an? (?!movie\b|film\b|doctor\b|dentist\b|therapist\b|lawyer\b|show\b|play\b|lot\b))", r"spotted "),
+    (r"\bstopped (?=(?:smok|drink|work|eat|play|go|talk|buy|call|see)\w*ing\b)", r"quit "),
+    (r"\b(?:wasn't|weren't|was not|were not) able to\b", r"couldn't"),
+    (
+        r"\b(I|he|she|it) (?:couldn't|could not) (?!help\b|wait\b|believe\b|stand\b|be\b)(?=[a-z]{3})",
+        r"\1 was unable to ",
+    ),
+    (r"\bwas unable to\b", r"couldn't"),
+    (r"\bmore than (?=\d|two|three|four|five|six|ten|twenty|a hundred|an hour|a year|half\b)", r"over "),
+    (r"\bover (?=\d+ |two |three |four |five |ten |twenty |a hundred|an hour|a year)", r"more than "),
+    (
+        r"\babout (?=(?:\d+|two|three|four|five|six|ten|twenty|an) (?:hours?|minutes|days|weeks|months|years|miles"
+        r"|dollars|people)\b)",
+        r"around ",
+    ),
+    (
+        r"\baround (?=(?:\d+|two|three|four|five|six|ten|twenty|an) (?:hours?|minutes|days|weeks|months|years|miles"
+        r"|dollars|people)\b)",
+        r"about ",
+    ),
+    (r"\b((?:lov|lik|enjoy|miss|hat|help)(?:e|es|ed|ing|s)?\b.*) a lot(?=\.$)", r"\1 very much"),
+    (r"(?<=[a-z] )very much(?=\.$)", r"a lot"),
+    (r"\boutside of (?=the|his|her|my|their)", r"outside "),
+    (r"^One (morning|evening|afternoon|night),? (?=\w)", r"On one \1, "),
+    (r"\b(dog|cat|boy|girl|man|woman|puppy|kitten|friend|bird) called (?=[A-Z])", r"\1 named "),
+    (r"\bto the (store|shop|market|mall)(?= to (?:buy|get)\b)", r"to the \1 in order"),
+    (r"(?<=[a-z] )to see if\b", r"to find out whether"),
+    (r"\bone of his friends\b", r"a friend of his"),
+    (r"\bone of my friends\b", r"a friend of mine"),
+    (r"\bone of her friends\b", r"a friend of hers"),
+    (r"\bfor the first time(?=\.$)", r"for the very first time"),
+    (
+        r"\bwas (?:really |very |so )?(tired|excited|nervous|proud|upset|scared|sad|happy|angry|hungry|worried"
+        r"|thrilled)(?=\.$)",
+        r"felt \1",
+    ),
+    (
+        r"\bfelt (?:really |very |so )?(tired|excited|nervous|proud|upset|scared|sad|happy|angry|hungry"
+        r"|worried)(?=\.$)",
+        r"was \1",
+    ),
+    (r"\bat (his|her|my|their) (?:house|home)\b", r"at \1 place"),
+    (r"(?<=[a-z] )every day(?=\.$)", r"daily"),
+    (r"\blots of people\b", r"many people"),
+    (r"\bmany people\b", r"lots of people"),
+    (r"\ball of (his|her|my|their) (?=\w+s\b)", r"all \1 "),
+    (r"\ball (his|her|my|their) (?=\w+s\b)", r"all of \1 "),
+    (r"\bboth of (?=them|us)\b", r"the two of "),
+    (r"\bhalf of (?=the|his|her|my|their)", r"half "),
+    (r"\bdid (?:really |very )?well on\b", r"did a good job on"),
+    (r"\bgrew up\b(?= in\b)", r"was raised"),
+    (r"\bwas raised\b(?= in\b)", r"grew up"),
+    (r"\bcame (?:right |straight )?home from\b", r"got back from"),
+    (r"\bgot back from\b", r"came home from"),
+    (r"\bturned out to be\b", r"proved to be"),
+    (r"\btook (?=(?:him|her|me|them|us) to the\b)", r"brought "),
+    (r"\bbrought (?=(?:him|her|me|them|us) to the\b)", r"took "),
+    (r"\bthe rest of the (day|night|week|year|time)\b", r"the remainder of the \1"),
+    (r"\bwent to bed\b", r"turned in"),
+    (r"\bmade a decision\b", r"decided"),
+    (r"\bhad no idea\b", r"did not know"),
     (r"\ball the time\b", r"constantly"),
     (
         r"\b(two|three|four|five|six|seven|eight|nine|ten) (?=(?:days|weeks|months|years|hours"
@@ -397,4 +528,57 @@ REGULAR_VERBS = _words("""
     raise reach recover release report rescue scare shop ski skip snap spot stare step struggle suggest
     surprise swallow sweat switch tie touch toss trust type unpack vote warn water wipe wonder wrap yawn
 """)
+DOUBLED_GERUNDS = _words("get run swim win sit cut put begin forget hit dig let set quit")
 DOUBLING_VERBS = _words("stop plan drop hug trip slip grab pat ship chat shop skip snap spot step wrap")
+
+# ------------------------------------------------------------------------------------------------- parts that move
+
+MOVABLE_ADVERBS = _words("""
+    soon suddenly finally eventually immediately quickly slowly recently sometimes usually once luckily fortunately
+    unfortunately sadly
+""")
+PARTICLE_VERBS = {
+    verb: particles.split()
+    for verb, particles in {
+        "picked": "up out",
+        "put": "on away down",
+        "turned": "on off down up",
+        "took": "off out down",
+        "threw": "away out",
+        "gave": "back away",
+        "cleaned": "up out",
+        "set": "up",
+        "filled": "up out",
+        "handed": "out in back over",
+        "cut": "off down up",
+        "brought": "back in",
+        "woke": "up",
+        "blew": "out up",
+        "tore": "up down",
+        "used": "up",
+        "wrote": "down",
+        "knocked": "over down",
+        "packed": "up",
+        "locked": "up",
+        "paid": "off back",
+        "called": "off back",
+        "cheered": "up",
+        "tried": "on out",
+        "checked": "out",
+        "dropped": "off",
+        "pulled": "out off",
+        "folded": "up",
+        "wrapped": "up",
+        "opened": "up",
+        "warmed": "up",
+        "heated": "up",
+        "washed": "off",
+        "wiped": "off up",
+    }.items()
+}
+DATIVE_TO = _words("gave sent showed handed offered lent brought sold taught give send show lend bring sell teach")
+DATIVE_FOR = _words("bought baked cooked built ordered buy bake cook build")
+GIVEN_IDIOMS = _words("""
+    hug kiss ride call look chance try break bath haircut lift shot hand headache raise ticket grade time lesson
+    warning discount idea scare treatment checkup tour bit lot favor
+""")

@@ -10,25 +10,20 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from .corruption_tables import (
     ALTERNATIVES,
     ANTONYMS,
     CONTRACTIONS,
-    DOUBLING_VERBS,
-    IRREGULAR_PASTS,
-    LATE_TIME,
-    LOWERABLE,
     NAMES,
     NUMBERS,
     PHRASES,
-    REGULAR_VERBS,
     SYNONYMS,
     TENS,
 )
-
-Rule = Callable[[str, random.Random], "str | None"]
+from .reordering import MOVES, SUBJECTS, Rule, like
+from .verbs import BASE, PAST
 
 # ------------------------------------------------------------------------------------------------- patterns
 
@@ -45,44 +40,7 @@ _NOT_DROPPED = re.compile(
     r"|\bthe very|\bvery (?:much|few|own|first|last|next|well)|\breally,|\bvery little"
 )
 
-_SUBJECTS = r"(?:I|he|she|they|we|it|you)"
-_LEADING_TIME = re.compile(rf"^({LATE_TIME}),? ([^\"?!,;:]+)\.$", re.IGNORECASE)
-_TRAILING_TIME = re.compile(rf"^([^\"?!,;:]+?) ({LATE_TIME})\.$")
-_SUBORDINATE = re.compile(r"\b(?:when|but|because|while|if|so|before|after|until|since|that|who|where|as|and)\b")
-# A leading clause may go behind only if no name stands in it, or a pronoun would come before its name.
-_REPORTED = re.compile(
-    r"\b(?:realized|noticed|thought|said|told|decided|found|knew|felt|saw|hoped|forgot|remembered)\b"
-    r".* (?:he|she|they|I|it|we|was|were|had|is)\b"
-)
-_LEADING_CLAUSE = re.compile(
-    rf"^(When|After|Before|As|While|Because|Once|Since) ({_SUBJECTS} [^,;:\"?!A-Z]+), "
-    r"((?:he|she|they|we|I|it|the|his|her|my|their|a|an|everyone|one|there) [^,;:\"?!]+)\.$"
-)
-_TRAILING_CLAUSE = re.compile(
-    rf"^([^,;:\"?!]+?) (when|after|before|while"
-    rf"|because) ({_SUBJECTS} (?!was$)[^,;:\"?!A-Z]+ [^,;:\"?!A-Z]+)\.$"
-)
-
-
-def _past_of(verb: str) -> str:
-    if verb.endswith("e"):
-        return verb + "d"
-    if verb.endswith("y") and verb[-2] not in "aeiou":
-        return verb[:-1] + "ied"
-    return verb + verb[-1] + "ed" if verb in DOUBLING_VERBS else verb + "ed"
-
-
-_PAST = {verb: _past_of(verb) for verb in REGULAR_VERBS} | IRREGULAR_PASTS | {"have": "had", "do": "did"}
-_BASE = {past: verb for verb, past in _PAST.items() if past != verb}
-
 # ------------------------------------------------------------------------------------------------- plumbing
-
-
-def _like(original: str, replacement: str) -> str:
-    """Gives `replacement` the case of the first letter of `original`."""
-    if original[:1].isupper() and replacement:
-        return replacement[0].upper() + replacement[1:]
-    return replacement
 
 
 def _mend_articles(text: str) -> str:
@@ -93,7 +51,7 @@ def _mend_articles(text: str) -> str:
         lowered = word.lower()
         vowel = lowered[0] in "aeiou" and not re.match(r"uni|use|usu|one|once|eu|uti|ukulele", lowered)
         vowel = vowel or re.match(r"hour|honest|honor|heir", lowered) is not None
-        return _like(article, "an" if vowel else "a") + space + word
+        return like(article, "an" if vowel else "a") + space + word
 
     return re.sub(r"\b(an|a|An|A)( )([a-z]{2,})", mend, text)
 
@@ -113,7 +71,7 @@ def _alternation(phrases: Iterable[str]) -> re.Pattern[str]:
 
 
 def _both_cases(table: dict[str, list[str]]) -> dict[str, list[str]]:
-    raised = {_like("A", key): [_like("A", value) for value in values] for key, values in table.items()}
+    raised = {like("A", key): [like("A", value) for value in values] for key, values in table.items()}
     raised.pop("Rich", None)  # a name more often than an adjective
     return raised | table
 
@@ -147,7 +105,7 @@ def _one_of(rules: list[tuple[str, str]], text: str, rng: random.Random) -> str 
         matches = list(re.finditer(pattern, text, re.IGNORECASE))
         if matches:
             match = rng.choice(matches)
-            return text[: match.start()] + _like(match.group(), _expand(match, replacement)) + text[match.end() :]
+            return text[: match.start()] + like(match.group(), _expand(match, replacement)) + text[match.end() :]
     return None
 
 
@@ -173,65 +131,12 @@ def _drop_intensifier(text: str, rng: random.Random) -> str | None:
     return _sub_one(_INTENSIFIER, "", text, rng)
 
 
-def _move_time(text: str, rng: random.Random) -> str | None:
-    leading = _LEADING_TIME.match(text)
-    if leading:
-        time, rest = leading.groups()
-        if _SUBORDINATE.search(rest) or _REPORTED.search(rest):
-            return None
-        return f"{_like('A', rest)} {time[0].lower() + time[1:]}."
-    trailing = _TRAILING_TIME.match(text)
-    if trailing:
-        rest, time = trailing.groups()
-        first = rest.split()[0]
-        if (
-            _SUBORDINATE.search(rest)
-            or _REPORTED.search(rest)
-            or not (first in LOWERABLE or first in NAMES or first == "I")
-        ):
-            return None
-        rest = rest[0].lower() + rest[1:] if first in LOWERABLE else rest
-        return f"{_like('A', time)}, {rest}."
-    return None
-
-
-def _move_clause(text: str, rng: random.Random) -> str | None:
-    leading = _LEADING_CLAUSE.match(text)
-    if leading:
-        word, clause, main = leading.groups()
-        if _REPORTED.search(main) or main.count(" ") < 2:
-            return None
-        return f"{_like('A', main)} {word.lower()} {clause}."
-    trailing = _TRAILING_CLAUSE.match(text)
-    if trailing:
-        main, word, clause = trailing.groups()
-        first = main.split()[0]
-        if _REPORTED.search(main) or main.startswith("It "):
-            return None
-        if first == "I" or first in NAMES or first in LOWERABLE:
-            main = main[0].lower() + main[1:] if first in LOWERABLE else main
-            return f"{_like('A', word)} {clause}, {main}."
-    return None
-
-
-def _swap_coordinated(text: str, rng: random.Random) -> str | None:
-    matches = [
-        m for m in re.finditer(r"\b([A-Z][a-z]+) and ([A-Z][a-z]+)\b(?!')", text) if m[1] in NAMES and m[2] in NAMES
-    ]
-    if not matches:
-        return None
-    match = rng.choice(matches)
-    return f"{text[: match.start()]}{match[2]} and {match[1]}{text[match.end() :]}"
-
-
 _KEEP_RULES: list[Rule] = [
     _swap_synonym,
     _swap_phrase,
     _swap_contraction,
     _drop_intensifier,
-    _move_time,
-    _move_clause,
-    _swap_coordinated,
+    *MOVES,
 ]
 
 
@@ -267,10 +172,10 @@ _DROP_NOT = re.compile(
 )
 _DID_NOT = re.compile(r"\bdid(?:n't| not) (really |even |ever )?([a-z]+)\b")
 _DOES_NOT = re.compile(r"\bdoes(?:n't| not) (?:really |even |ever )?([a-z]+)\b")
-_DO_NOT = re.compile(rf"\b({_SUBJECTS}) do(?:n't| not) (?=[a-z]+)", re.I)
+_DO_NOT = re.compile(rf"\b({SUBJECTS}) do(?:n't| not) (?=[a-z]+)", re.I)
 _ANY_NAME = "|".join(NAMES)
 _PAST_VERB = re.compile(
-    rf"((?:\b(?i:{_SUBJECTS})|^(?:The|His|Her|My|Their|Our) [a-z]+|\b(?:{_ANY_NAME})) )([a-z]+)\b(?! by\b)"
+    rf"((?:\b(?i:{SUBJECTS})|^(?:The|His|Her|My|Their|Our) [a-z]+|\b(?:{_ANY_NAME})) )([a-z]+)\b(?! by\b)"
 )
 _POLARITY = [
     (r"\banything\b", "something"),
@@ -298,8 +203,8 @@ def _third_person(verb: str) -> str:
 
 def _drop_negation(text: str, rng: random.Random) -> str | None:
     match = _DID_NOT.search(text)
-    if match and match[2] in _PAST and not text.endswith("?"):
-        return text[: match.start()] + _PAST[match[2]] + _positive_words(text[match.end() :])
+    if match and match[2] in PAST and not text.endswith("?"):
+        return text[: match.start()] + PAST[match[2]] + _positive_words(text[match.end() :])
     match = _DO_NOT.search(text)
     if match and match[1].lower() not in ("he", "she", "it") and not text.endswith("?"):
         return text[: match.start()] + match[1] + " " + _positive_words(text[match.end() :])
@@ -321,9 +226,9 @@ def _insert_negation(text: str, rng: random.Random) -> str | None:
         return None
     edits = [text[: m.start()] + f"{m[1]} not " + text[m.end() :] for m in _INSERT_NOT.finditer(text)]
     edits += [
-        text[: m.start(2)] + f"didn't {_BASE[m[2]]}" + text[m.end(2) :]
+        text[: m.start(2)] + f"didn't {BASE[m[2]]}" + text[m.end(2) :]
         for m in _PAST_VERB.finditer(text)
-        if m[2] in _BASE and _may_negate(m[2], text[m.end() :], text[: m.start()])
+        if m[2] in BASE and _may_negate(m[2], text[m.end() :], text[: m.start()])
     ]
     return rng.choice(edits) if edits else None
 
@@ -363,7 +268,7 @@ def _change_number(text: str, rng: random.Random) -> str | None:
         return None
     match = rng.choice(matches)
     other = _other_number(match.group().lower(), rng)
-    return text[: match.start()] + _like(match.group(), other) + text[match.end() :]
+    return text[: match.start()] + like(match.group(), other) + text[match.end() :]
 
 
 def _other_number(number: str, rng: random.Random) -> str:
@@ -399,10 +304,10 @@ def _swap_gender(text: str, rng: random.Random) -> str | None:
         word = match.group()
         lowered = word.lower()
         if lowered == "her":
-            return _like(word, "him" if _HER_IS_OBJECT.match(text, match.end()) else "his")
+            return like(word, "him" if _HER_IS_OBJECT.match(text, match.end()) else "his")
         if lowered == "his" and re.match(r"[.,!?]|$", text[match.end() :]):
-            return _like(word, "hers")
-        return _like(word, _GENDERED[lowered])
+            return like(word, "hers")
+        return like(word, _GENDERED[lowered])
 
     result, count = re.subn(r"\b(?:he|she|his|him|her|himself|herself)\b", swap, text, flags=re.IGNORECASE)
     return result if count else None

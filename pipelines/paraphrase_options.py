@@ -3,7 +3,7 @@
 MIXED = ("denoise", "meaning")
 METHODS = ("mixed", *MIXED, "gaussian")
 CHANGE_WEIGHT = 2.0
-WARNING_WEIGHT = 0.1
+WARNING_WEIGHT = 0.3
 DIRECTION_STRENGTH = 3.0  # of the difference of the means: at 1 hardly any sentence comes out changed
 
 

@@ -7,6 +7,8 @@ import pytest
 from segdiff.encoders import corruptions
 from segdiff.encoders.corruption_tables import MALE
 from segdiff.encoders.corruptions import change_meaning, changes_of_meaning, keep_meaning
+from segdiff.encoders.reordering import MOVES
+from segdiff.encoders.verbs import BASE, GERUND, INFINITIVE, PAST
 
 SENTENCES = [
     "Yesterday, Tom bought a new car for his mom.",
@@ -57,6 +59,21 @@ def test_text_without_a_rule_gives_none(function, text):
         ("It was a huge egg.", "It was an enormous egg."),
         ("It took 3 days.", "It took three days."),
         ("It took three days.", "It took 3 days."),
+        ("It rained, so he left.", "Since it rained, he left."),
+        ("He tried, but he failed.", "Although he tried, he failed."),
+        ("Although he tried, he failed.", "He tried, but he failed."),
+        ("Soon, she left.", "She soon left."),
+        ("Anna finally opened the door.", "Finally, Anna opened the door."),
+        ("Tom picked up the bag.", "Tom picked the bag up."),
+        ("He turned the light off and left.", "He turned off the light and left."),
+        ("He gave her a book.", "He gave a book to her."),
+        ("He bought a ring for Anna.", "He bought Anna a ring."),
+        ("He sent a letter to his mother.", "He sent his mother a letter."),
+        ("Josh loves to eat crepes.", "Josh loves eating crepes."),
+        ("They began swimming.", "They began to swim."),
+        ("There was a dog in the yard.", "A dog was in the yard."),
+        ("He noticed Amy was late.", "He noticed that Amy was late."),
+        ("They managed to win.", "They were able to win."),
     ],
 )
 def test_keeps_meaning(sentence, rewrite):
@@ -88,6 +105,37 @@ def test_keeps_meaning(sentence, rewrite):
 )
 def test_changes_meaning(sentence, negative):
     assert negative in outputs(change_meaning, sentence)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "She gave him a hug.",  # an idiom
+        "He gave her the day off work.",  # where the object ends is not known
+        "He sent her on her way.",
+        "Her win made her a star.",  # what she became, not what she got
+        "He spoke so he could be heard.",  # a purpose
+        "One day it rained, so he left.",
+        "He would love to go.",
+        "He loves the swimming pool.",
+        "Soon we were there.",
+        "She picked up.",
+    ],
+)
+def test_parts_stay_where_the_grammar_is_not_known(sentence):
+    assert not [moved for rule in MOVES[3:] if (moved := rule(sentence, random.Random(0))) is not None]
+
+
+def test_a_number_changes_at_the_start_too():
+    found = {hard_negative for hard_negative in changes_of_meaning("Two dogs run.", random.Random(0))}
+    assert {"Three dogs run.", "Nine dogs run."} & found and not [text for text in found if text[0].islower()]
+
+
+def test_verbs_have_their_forms():
+    assert [GERUND[verb] for verb in ("go", "make", "run", "stop", "see", "tie", "play")] == [
+        "going", "making", "running", "stopping", "seeing", "tying", "playing",
+    ]  # fmt: skip
+    assert PAST["cry"] == "cried" and BASE["went"] == "go" and INFINITIVE["swimming"] == "swim"
 
 
 def test_a_name_keeps_its_gender():

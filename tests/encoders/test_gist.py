@@ -71,7 +71,8 @@ def test_the_gist_comes_first_and_is_part_of_the_fingerprint(compressor, tmp_pat
     assert torch.equal(after[:, TOPIC:], before[:, TOPIC:]) and not torch.equal(after[:, :TOPIC], before[:, :TOPIC])
     assert encoder.meaning == slice(TOPIC, GIST)
     encoder.save_pretrained(tmp_path)
-    assert torch.equal(SegmentEncoder.from_pretrained(tmp_path).eval()(ids, torch.ones_like(ids)), after)
+    again = SegmentEncoder.from_pretrained(tmp_path).eval()(ids, torch.ones_like(ids))
+    torch.testing.assert_close(again, after, rtol=0, atol=1e-6)  # kernels depend on where a tensor lies in memory
 
 
 @pytest.mark.parametrize("gist_latents", [-1, 4, 9])

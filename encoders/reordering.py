@@ -1,0 +1,234 @@
+"""Rules that keep the meaning of an English sentence and move its parts; see `corruptions.keep_meaning`.
+
+Each takes a sentence and a random state and returns another sentence, or None where it does not apply or cannot be sure
+of the grammar.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable
+
+from .corruption_tables import (
+    DATIVE_FOR,
+    DATIVE_TO,
+    GIVEN_IDIOMS,
+    LATE_TIME,
+    LOWERABLE,
+    MOVABLE_ADVERBS,
+    NAMES,
+    PARTICLE_VERBS,
+)
+from .verbs import BASE, GERUND, INFINITIVE
+
+Rule = Callable[[str, random.Random], "str | None"]
+
+SUBJECTS = r"(?:I|he|she|they|we|it|you)"
+_LEADING_TIME = re.compile(rf"^({LATE_TIME}),? ([^\"?!,;:]+)\.$", re.IGNORECASE)
+_TRAILING_TIME = re.compile(rf"^([^\"?!,;:]+?) ({LATE_TIME})\.$")
+_SUBORDINATE = re.compile(r"\b(?:when|but|because|while|if|so|before|after|until|since|that|who|where|as|and)\b")
+# A leading clause may go behind only if no name stands in it, or a pronoun would come before its name.
+_REPORTED = re.compile(
+    r"\b(?:realized|noticed|thought|said|told|decided|found|knew|felt|saw|hoped|forgot|remembered)\b"
+    r".* (?:he|she|they|I|it|we|was|were|had|is)\b"
+)
+_LEADING_CLAUSE = re.compile(
+    rf"^(When|After|Before|As|While|Because|Once|Since) ({SUBJECTS} [^,;:\"?!A-Z]+), "
+    r"((?:he|she|they|we|I|it|the|his|her|my|their|a|an|everyone|one|there) [^,;:\"?!]+)\.$"
+)
+_TRAILING_CLAUSE = re.compile(
+    rf"^([^,;:\"?!]+?) (when|after|before|while"
+    rf"|because) ({SUBJECTS} (?!was$)[^,;:\"?!A-Z]+ [^,;:\"?!A-Z]+)\.$"
+)
+_CAUSE = re.compile(rf"^([^,;:\"?!]+?),? so ({SUBJECTS} (?!could\b|would\b|can\b|will\b)[^,;:\"?!]+)\.$")
+_CONCESSION = re.compile(rf"^([^,;:\"?!]+?),? but ({SUBJECTS} [^,;:\"?!]+)\.$")
+_ALTHOUGH = re.compile(rf"^Although ({SUBJECTS} [^,;:\"?!]+), ({SUBJECTS} [^,;:\"?!]+)\.$")
+
+_ADVERB = "|".join(MOVABLE_ADVERBS)
+_SUBJECT = rf"(?:{SUBJECTS}|(?:the|his|her|my|their|our) [a-z]+|[A-Z][a-z]+)"
+_LEADING_ADVERB = re.compile(rf"^({_ADVERB}),? ({_SUBJECT}) ([a-z]+)\b([^\"?!;:]*)\.$", re.IGNORECASE)
+_INNER_ADVERB = re.compile(rf"^({_SUBJECT}) ({_ADVERB}) ([a-z]+)\b([^\"?!;:]*)\.$", re.IGNORECASE)
+
+_DETERMINER = r"(?:an?|the|some|his|her|my|their|our)"
+_NO_NOUN = r"(?!\w+ly\b|anyway|again|too\b|instead|later|today|yesterday|tonight|back|home|once|himself|herself|myself)"
+_OBJECT = rf"{_DETERMINER} {_NO_NOUN}(?:[a-z]+ {_NO_NOUN})?[a-z]+"
+_BEHIND = r"(?=[.,!]| (?:and|to|at|from|in|on|for|with|before|after|but|so|when|because)\b)"
+_PARTICLE = "|".join(PARTICLE_VERBS)
+_PARTICLES = "|".join(sorted({name for names in PARTICLE_VERBS.values() for name in names}))
+_VERB_PARTICLE = re.compile(rf"\b({_PARTICLE}) ({_PARTICLES}) ({_DETERMINER} [a-z]+){_BEHIND}")
+_SPLIT_PARTICLE = re.compile(rf"\b({_PARTICLE}) ({_OBJECT}) ({_PARTICLES}){_BEHIND}")
+
+_RELATIVE = "mom|mother|dad|father|friend|sister|brother|wife|husband|son|daughter|boss|parents|kids|children|teacher"
+_RECEIVER = rf"(?:(?:his|her|my|their) (?:{_RELATIVE})|me|him|her|us|them|[A-Z][a-z]+)"
+_GIVEN = "|".join((*DATIVE_TO, *DATIVE_FOR))
+_DOUBLE_OBJECT = re.compile(rf"\b({_GIVEN}) ({_RECEIVER}) ({_OBJECT})(?=[.!]$|, | and\b)")
+_PREPOSITIONAL = re.compile(rf"\b({_GIVEN}) ({_OBJECT}) (to|for) ({_RECEIVER})(?=[.!]$|, | and\b)")
+
+_LIKING = "(?:lov|hat|lik)(?:e|es|ed)|(?:prefer|start)(?:s|red|ed)?|begins?|began"
+_LIKED_INFINITIVE = re.compile(rf"\b({_LIKING}) to ([a-z]+)\b")
+_LIKED_GERUND = re.compile(rf"\b({_LIKING}) ([a-z]+ing)\b(?! (?:room|pool|machine|lessons?|class|school|games?)\b)")
+
+_THERE = re.compile(
+    r"^There (was|were|is|are) ((?:an?|some|two|three|four|several|many) (?:[a-z]+ )?[a-z]+) "
+    rf"((?:in|on|at|under|near|by|outside|inside|behind) {_DETERMINER} [a-z]+)\.$"
+)
+
+
+def like(original: str, replacement: str) -> str:
+    """Gives `replacement` the case of the first letter of `original`."""
+    if original[:1].isupper() and replacement:
+        return replacement[0].upper() + replacement[1:]
+    return replacement
+
+
+def _lowered(clause: str) -> str | None:
+    """A clause as it stands inside a sentence; None where its first word may be no name and yet be capital."""
+    first = clause.split()[0]
+    if first in LOWERABLE:
+        return clause[0].lower() + clause[1:]
+    return clause if first == "I" or first in NAMES else None
+
+
+def _move_time(text: str, rng: random.Random) -> str | None:
+    leading = _LEADING_TIME.match(text)
+    if leading:
+        time, rest = leading.groups()
+        if _SUBORDINATE.search(rest) or _REPORTED.search(rest):
+            return None
+        return f"{like('A', rest)} {time[0].lower() + time[1:]}."
+    trailing = _TRAILING_TIME.match(text)
+    if trailing:
+        rest, time = trailing.groups()
+        first = rest.split()[0]
+        if (
+            _SUBORDINATE.search(rest)
+            or _REPORTED.search(rest)
+            or not (first in LOWERABLE or first in NAMES or first == "I")
+        ):
+            return None
+        rest = rest[0].lower() + rest[1:] if first in LOWERABLE else rest
+        return f"{like('A', time)}, {rest}."
+    return None
+
+
+def _move_clause(text: str, rng: random.Random) -> str | None:
+    leading = _LEADING_CLAUSE.match(text)
+    if leading:
+        word, clause, main = leading.groups()
+        if _REPORTED.search(main) or main.count(" ") < 2:
+            return None
+        return f"{like('A', main)} {word.lower()} {clause}."
+    trailing = _TRAILING_CLAUSE.match(text)
+    if trailing:
+        main, word, clause = trailing.groups()
+        first = main.split()[0]
+        if _REPORTED.search(main) or main.startswith("It "):
+            return None
+        if first == "I" or first in NAMES or first in LOWERABLE:
+            main = main[0].lower() + main[1:] if first in LOWERABLE else main
+            return f"{like('A', word)} {clause}, {main}."
+    return None
+
+
+def _swap_coordinated(text: str, rng: random.Random) -> str | None:
+    matches = [
+        m for m in re.finditer(r"\b([A-Z][a-z]+) and ([A-Z][a-z]+)\b(?!')", text) if m[1] in NAMES and m[2] in NAMES
+    ]
+    if not matches:
+        return None
+    match = rng.choice(matches)
+    return f"{text[: match.start()]}{match[2]} and {match[1]}{text[match.end() :]}"
+
+
+def _cause_first(text: str, rng: random.Random) -> str | None:
+    """It rained, so he left. -> Since it rained, he left."""
+    match = _CAUSE.match(text)
+    if match is None or _SUBORDINATE.search(match[1]) or (cause := _lowered(match[1])) is None:
+        return None
+    if re.match(LATE_TIME, cause):
+        return None
+    return f"Since {cause}, {match[2]}."
+
+
+def _concession_first(text: str, rng: random.Random) -> str | None:
+    """He tried, but he failed. -> Although he tried, he failed. And back."""
+    if match := _ALTHOUGH.match(text):
+        return f"{like('A', match[1])}, but {match[2]}."
+    match = _CONCESSION.match(text)
+    if match is None or _SUBORDINATE.search(match[1]) or (given := _lowered(match[1])) is None:
+        return None
+    return f"Although {given}, {match[2]}."
+
+
+def _move_adverb(text: str, rng: random.Random) -> str | None:
+    """Soon, she left. -> She soon left. And back."""
+    if match := _LEADING_ADVERB.match(text):
+        adverb, subject, verb, rest = match.groups()
+        if verb in BASE and (subject[0].islower() or subject == "I" or subject in NAMES):
+            return f"{like('A', subject)} {adverb.lower()} {verb}{rest}."
+    if match := _INNER_ADVERB.match(text):
+        subject, adverb, verb, rest = match.groups()
+        if verb in BASE and (subject := _lowered(subject) or "") and adverb.islower():
+            return f"{like('A', adverb)}, {subject} {verb}{rest}."
+    return None
+
+
+def _shift_particle(text: str, rng: random.Random) -> str | None:
+    """picked up the bag <-> picked the bag up."""
+    for pattern, verb, particle, thing in ((_VERB_PARTICLE, 1, 2, 3), (_SPLIT_PARTICLE, 1, 3, 2)):
+        match = pattern.search(text)
+        if match and match[particle] in PARTICLE_VERBS[match[verb]]:
+            order = (verb, thing, particle) if pattern is _VERB_PARTICLE else (verb, particle, thing)
+            moved = " ".join(match[part] for part in order)
+            return text[: match.start()] + moved + text[match.end() :]
+    return None
+
+
+def _shift_receiver(text: str, rng: random.Random) -> str | None:
+    """gave her a book <-> gave a book to her."""
+    match = _DOUBLE_OBJECT.search(text)
+    if match and match[3].split()[-1] not in GIVEN_IDIOMS and _may_receive(match[2]):
+        word = "to" if match[1] in DATIVE_TO else "for"
+        return f"{text[: match.start()]}{match[1]} {match[3]} {word} {match[2]}{text[match.end() :]}"
+    match = _PREPOSITIONAL.search(text)
+    if match and match[3] == ("to" if match[1] in DATIVE_TO else "for") and _may_receive(match[4]):
+        return f"{text[: match.start()]}{match[1]} {match[4]} {match[2]}{text[match.end() :]}"
+    return None
+
+
+def _may_receive(receiver: str) -> bool:
+    return receiver[0].islower() or receiver in NAMES
+
+
+def _exchange_infinitive(text: str, rng: random.Random) -> str | None:
+    """loved to eat <-> loved eating."""
+    match = _LIKED_INFINITIVE.search(text)
+    if match and match[2] in GERUND and not re.search(r"\bwould(?:n't)?\b|'d\b", text):
+        return f"{text[: match.start()]}{match[1]} {GERUND[match[2]]}{text[match.end() :]}"
+    match = _LIKED_GERUND.search(text)
+    if match and match[2] in INFINITIVE:
+        return f"{text[: match.start()]}{match[1]} to {INFINITIVE[match[2]]}{text[match.end() :]}"
+    return None
+
+
+def _drop_there(text: str, rng: random.Random) -> str | None:
+    """There was a dog in the yard. -> A dog was in the yard."""
+    match = _THERE.match(text)
+    if match is None:
+        return None
+    return f"{like('A', match[2])} {match[1]} {match[3]}."
+
+
+MOVES: list[Rule] = [
+    _move_time,
+    _move_clause,
+    _swap_coordinated,
+    _cause_first,
+    _concession_first,
+    _move_adverb,
+    _shift_particle,
+    _shift_receiver,
+    _exchange_infinitive,
+    _drop_there,
+]
