@@ -25,6 +25,8 @@ from .corruption_tables import (
 from .reordering import MOVES, SUBJECTS, Rule, like
 from .verbs import BASE, PAST
 
+MAX_LENGTH = 1000  # of a text that is rewritten: some patterns take time by its square
+
 # ------------------------------------------------------------------------------------------------- patterns
 
 _INTENSIFIER = re.compile(
@@ -37,7 +39,7 @@ _NOT_DROPPED = re.compile(
     r"|\b(?:was|were|is) (?:just|even|simply|basically)\b"
     r"|\b(?:just|even) (?:as|like|when|if|though|then|before|after|in|about|to|the|an?|one"
     r"|because|more|bigger|better|worse|for|barely)\b"
-    r"|\bthe very|\bvery (?:much|few|own|first|last|next|well)|\breally,|\bvery little"
+    r"|\bhad just\b|\bthe very|\bvery (?:much|few|own|first|last|next|well)|\breally,|\bvery little"
 )
 
 # ------------------------------------------------------------------------------------------------- plumbing
@@ -53,7 +55,7 @@ def _mend_articles(text: str) -> str:
         vowel = vowel or re.match(r"hour|honest|honor|heir", lowered) is not None
         return like(article, "an" if vowel else "a") + space + word
 
-    return re.sub(r"\b(an|a|An|A)( )([a-z]{2,})", mend, text)
+    return re.sub(r"(?<!\b[aA]n )(?<!\b[aA] )\b(an|a|(?:(?<=^)|(?<=[.!?\"“] ))(?:An|A))( )([a-z]{2,})", mend, text)
 
 
 def _sub_one(pattern: str | re.Pattern[str], replacement: str, text: str, rng: random.Random) -> str | None:
@@ -67,7 +69,7 @@ def _sub_one(pattern: str | re.Pattern[str], replacement: str, text: str, rng: r
 
 def _alternation(phrases: Iterable[str]) -> re.Pattern[str]:
     longest_first = sorted(phrases, key=len, reverse=True)
-    return re.compile(r"(?<![\w'-])(?:" + "|".join(map(re.escape, longest_first)) + r")(?![\w-])")
+    return re.compile(r"(?<![\w'-])(?:" + "|".join(map(re.escape, longest_first)) + r")(?![\w-]|['’]t\b)")
 
 
 def _both_cases(table: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -143,8 +145,11 @@ _KEEP_RULES: list[Rule] = [
 def keep_meaning(text: str, rng: random.Random) -> str | None:
     """Rewrites `text` by one to three rules that keep its meaning.
 
-    Returns None where no rule applies. The same `rng` state gives the same rewrite.
+    Returns None where no rule applies, or the text is longer than MAX_LENGTH characters. The same `rng` state gives the
+    same rewrite.
     """
+    if len(text) > MAX_LENGTH:
+        return None
     wanted = rng.choice((1, 1, 2, 3))
     applied, result = 0, text
     for rule in rng.sample(_KEEP_RULES, len(_KEEP_RULES)):
@@ -342,7 +347,7 @@ def changes_of_meaning(text: str, rng: random.Random) -> list[str]:
 
 
 def _changes(text: str, rules: Iterable[Rule], rng: random.Random) -> Iterator[str]:
-    for rule in rules:
+    for rule in rules if len(text) <= MAX_LENGTH else ():
         changed = rule(text, rng)
         if changed is not None and (changed := _mend_articles(changed)) != text:
             yield changed

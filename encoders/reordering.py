@@ -19,6 +19,8 @@ from .corruption_tables import (
     MOVABLE_ADVERBS,
     NAMES,
     PARTICLE_VERBS,
+    STREETS,
+    TIMES,
 )
 from .verbs import BASE, GERUND, INFINITIVE
 
@@ -27,37 +29,55 @@ Rule = Callable[[str, random.Random], "str | None"]
 SUBJECTS = r"(?:I|he|she|they|we|it|you)"
 _LEADING_TIME = re.compile(rf"^({LATE_TIME}),? ([^\"?!,;:]+)\.$", re.IGNORECASE)
 _TRAILING_TIME = re.compile(rf"^([^\"?!,;:]+?) ({LATE_TIME})\.$")
-_SUBORDINATE = re.compile(r"\b(?:when|but|because|while|if|so|before|after|until|since|that|who|where|as|and)\b")
+_SUBORDINATE = re.compile(
+    r"\b(?:when|but|because|while|if|so|before|after|until|till|since|that|who|where|as|and|although|though"
+    r"|unless|whether)\b"
+)
 # A leading clause may go behind only if no name stands in it, or a pronoun would come before its name.
 _REPORTED = re.compile(
     r"\b(?:realized|noticed|thought|said|told|decided|found|knew|felt|saw|hoped|forgot|remembered)\b"
     r".* (?:he|she|they|I|it|we|was|were|had|is)\b"
 )
 _LEADING_CLAUSE = re.compile(
-    rf"^(When|After|Before|As|While|Because|Once|Since) ({SUBJECTS} [^,;:\"?!A-Z]+), "
+    rf"^(When|After|Before|As|While|Because|Once) ({SUBJECTS} [^,;:\"?!A-Z]+), "
     r"((?:he|she|they|we|I|it|the|his|her|my|their|a|an|everyone|one|there) [^,;:\"?!]+)\.$"
 )
 _TRAILING_CLAUSE = re.compile(
     rf"^([^,;:\"?!]+?) (when|after|before|while"
     rf"|because) ({SUBJECTS} (?!was$)[^,;:\"?!A-Z]+ [^,;:\"?!A-Z]+)\.$"
 )
-_CAUSE = re.compile(rf"^([^,;:\"?!]+?),? so ({SUBJECTS} (?!could\b|would\b|can\b|will\b)[^,;:\"?!]+)\.$")
+_CAUSE = re.compile(rf"^([^,;:\"?!]+?),? so ({SUBJECTS} (?!could|would|can|will|won't)[^,;:\"?!]+)\.$")
 _CONCESSION = re.compile(rf"^([^,;:\"?!]+?),? but ({SUBJECTS} [^,;:\"?!]+)\.$")
 _ALTHOUGH = re.compile(rf"^Although ({SUBJECTS} [^,;:\"?!]+), ({SUBJECTS} [^,;:\"?!]+)\.$")
 
+_NO_END = re.compile(
+    r"\b(?:is|was|are|were|be|of|about|for|to|with|at|in|on|hates?|hated|loves?|loved|likes?|liked"
+    r"|remembers?|remembered|spends?|spent|miss|missed)$"
+)
+_ASKING = re.compile(
+    r"\b(?:know|knows|knew|ask|asked|wonder|wondered|forget|forgot|remember|remembered|tell|told|see|saw)$"
+)
+_DENIED = re.compile(r"n't\b|\b(?:not|never|rarely|hardly|no)\b")
+
 _ADVERB = "|".join(MOVABLE_ADVERBS)
-_SUBJECT = rf"(?:{SUBJECTS}|(?:the|his|her|my|their|our) [a-z]+|[A-Z][a-z]+)"
+_LOWER_SUBJECT = rf"(?:{SUBJECTS}|(?:the|his|her|my|their|our) [a-z]+)"
+_SUBJECT = rf"(?:{_LOWER_SUBJECT}|[A-Z][a-z]+)"
 _LEADING_ADVERB = re.compile(rf"^({_ADVERB}),? ({_SUBJECT}) ([a-z]+)\b([^\"?!;:]*)\.$", re.IGNORECASE)
 _INNER_ADVERB = re.compile(rf"^({_SUBJECT}) ({_ADVERB}) ([a-z]+)\b([^\"?!;:]*)\.$", re.IGNORECASE)
 
 _DETERMINER = r"(?:an?|the|some|his|her|my|their|our)"
 _NO_NOUN = r"(?!\w+ly\b|anyway|again|too\b|instead|later|today|yesterday|tonight|back|home|once|himself|herself|myself)"
 _OBJECT = rf"{_DETERMINER} {_NO_NOUN}(?:[a-z]+ {_NO_NOUN})?[a-z]+"
+_PLACE_OR_TIME = "|".join((*STREETS, *TIMES))
 _BEHIND = r"(?=[.,!]| (?:and|to|at|from|in|on|for|with|before|after|but|so|when|because)\b)"
 _PARTICLE = "|".join(PARTICLE_VERBS)
 _PARTICLES = "|".join(sorted({name for names in PARTICLE_VERBS.values() for name in names}))
-_VERB_PARTICLE = re.compile(rf"\b({_PARTICLE}) ({_PARTICLES}) ({_DETERMINER} [a-z]+){_BEHIND}")
-_SPLIT_PARTICLE = re.compile(rf"\b({_PARTICLE}) ({_OBJECT}) ({_PARTICLES}){_BEHIND}")
+_VERB_PARTICLE = re.compile(
+    rf"\b({_PARTICLE}) ({_PARTICLES}) ({_DETERMINER} (?!(?:{_PLACE_OR_TIME})s?\b)[a-z]+){_BEHIND}"
+)
+_SPLIT_PARTICLE = re.compile(
+    rf"\b({_PARTICLE}) ((?!.{{0,20}}\b(?:{_PLACE_OR_TIME})s?\b){_OBJECT}) ({_PARTICLES}){_BEHIND}"
+)
 
 _RELATIVE = "mom|mother|dad|father|friend|sister|brother|wife|husband|son|daughter|boss|parents|kids|children|teacher"
 _RECEIVER = rf"(?:(?:his|her|my|their) (?:{_RELATIVE})|me|him|her|us|them|[A-Z][a-z]+)"
@@ -67,12 +87,12 @@ _PREPOSITIONAL = re.compile(rf"\b({_GIVEN}) ({_OBJECT}) (to|for) ({_RECEIVER})(?
 
 _LIKING = "(?:lov|hat|lik)(?:e|es|ed)|(?:prefer|start)(?:s|red|ed)?|begins?|began"
 _LIKED_INFINITIVE = re.compile(rf"\b({_LIKING}) to ([a-z]+)\b")
-_LIKED_GERUND = re.compile(rf"\b({_LIKING}) ([a-z]+ing)\b(?! (?:room|pool|machine|lessons?|class|school|games?)\b)")
-
-_THERE = re.compile(
-    r"^There (was|were|is|are) ((?:an?|some|two|three|four|several|many) (?:[a-z]+ )?[a-z]+) "
-    rf"((?:in|on|at|under|near|by|outside|inside|behind) {_DETERMINER} [a-z]+)\.$"
+_LIKED_GERUND = re.compile(
+    rf"\b({_LIKING}) ([a-z]+ing)(?=[.,!]| (?:an?|the|his|her|my|their|our|it|them|him|me|this|that|in|on|at|with"
+    r"|for|up|out"
+    r"|about|from|around|there|home|to)\b)"
 )
+_VERB_FOLLOWS = re.compile(r" (?:and|or)\b| to [a-z]+ing\b")
 
 
 def like(original: str, replacement: str) -> str:
@@ -94,7 +114,9 @@ def _move_time(text: str, rng: random.Random) -> str | None:
     leading = _LEADING_TIME.match(text)
     if leading:
         time, rest = leading.groups()
-        if _SUBORDINATE.search(rest) or _REPORTED.search(rest):
+        first = rest.split()[0]
+        subject = like("A", first) in LOWERABLE or first in NAMES or first == "I"
+        if _SUBORDINATE.search(rest) or _REPORTED.search(rest) or _NO_END.search(rest) or not subject:
             return None
         return f"{like('A', rest)} {time[0].lower() + time[1:]}."
     trailing = _TRAILING_TIME.match(text)
@@ -104,6 +126,7 @@ def _move_time(text: str, rng: random.Random) -> str | None:
         if (
             _SUBORDINATE.search(rest)
             or _REPORTED.search(rest)
+            or _NO_END.search(rest)
             or not (first in LOWERABLE or first in NAMES or first == "I")
         ):
             return None
@@ -123,7 +146,9 @@ def _move_clause(text: str, rng: random.Random) -> str | None:
     if trailing:
         main, word, clause = trailing.groups()
         first = main.split()[0]
-        if _REPORTED.search(main) or main.startswith("It "):
+        if _REPORTED.search(main) or main.startswith("It ") or _ASKING.search(main):
+            return None
+        if main.split()[-1] in (*TIMES, "just", "only", "even") or (word == "because" and _DENIED.search(main)):
             return None
         if first == "I" or first in NAMES or first in LOWERABLE:
             main = main[0].lower() + main[1:] if first in LOWERABLE else main
@@ -146,7 +171,7 @@ def _cause_first(text: str, rng: random.Random) -> str | None:
     match = _CAUSE.match(text)
     if match is None or _SUBORDINATE.search(match[1]) or (cause := _lowered(match[1])) is None:
         return None
-    if re.match(LATE_TIME, cause):
+    if "," not in text or re.match(LATE_TIME, cause) or re.search(r"\b(?:say|said|think|thought|hoped?)$", cause):
         return None
     return f"Since {cause}, {match[2]}."
 
@@ -158,6 +183,8 @@ def _concession_first(text: str, rng: random.Random) -> str | None:
     match = _CONCESSION.match(text)
     if match is None or _SUBORDINATE.search(match[1]) or (given := _lowered(match[1])) is None:
         return None
+    if " " not in given or re.search(r"\bsorry\b|^(?:no|every|any|some) ?(?:one|body)$", given):
+        return None
     return f"Although {given}, {match[2]}."
 
 
@@ -165,7 +192,7 @@ def _move_adverb(text: str, rng: random.Random) -> str | None:
     """Soon, she left. -> She soon left. And back."""
     if match := _LEADING_ADVERB.match(text):
         adverb, subject, verb, rest = match.groups()
-        if verb in BASE and (subject[0].islower() or subject == "I" or subject in NAMES):
+        if verb in BASE and (re.fullmatch(_LOWER_SUBJECT, subject) or subject in NAMES):
             return f"{like('A', subject)} {adverb.lower()} {verb}{rest}."
     if match := _INNER_ADVERB.match(text):
         subject, adverb, verb, rest = match.groups()
@@ -204,20 +231,14 @@ def _may_receive(receiver: str) -> bool:
 def _exchange_infinitive(text: str, rng: random.Random) -> str | None:
     """loved to eat <-> loved eating."""
     match = _LIKED_INFINITIVE.search(text)
+    if _VERB_FOLLOWS.search(text):
+        return None
     if match and match[2] in GERUND and not re.search(r"\bwould(?:n't)?\b|'d\b", text):
         return f"{text[: match.start()]}{match[1]} {GERUND[match[2]]}{text[match.end() :]}"
     match = _LIKED_GERUND.search(text)
     if match and match[2] in INFINITIVE:
         return f"{text[: match.start()]}{match[1]} to {INFINITIVE[match[2]]}{text[match.end() :]}"
     return None
-
-
-def _drop_there(text: str, rng: random.Random) -> str | None:
-    """There was a dog in the yard. -> A dog was in the yard."""
-    match = _THERE.match(text)
-    if match is None:
-        return None
-    return f"{like('A', match[2])} {match[1]} {match[3]}."
 
 
 MOVES: list[Rule] = [
@@ -230,5 +251,4 @@ MOVES: list[Rule] = [
     _shift_particle,
     _shift_receiver,
     _exchange_infinitive,
-    _drop_there,
 ]

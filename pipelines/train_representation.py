@@ -1,6 +1,7 @@
 """`segdiff train representation`: the first stage as a job of its own."""
 
 import shutil
+from collections.abc import Iterable
 from copy import deepcopy
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from .known_words import learn_words
 from .loading import load_representation
 from .prepared import PreparedCorpus
 from .pretrained import fix_parts, run_tokenizer
-from .representation import RepresentationObjective
+from .representation import RepresentationObjective, encode_chunks
 from .representation_validation import VALIDATION_SEGMENTS, validation_batches, validation_metrics
 from .saving import readable
 from .sentence_encoders import locate_sentence_encoder
@@ -32,6 +33,7 @@ from .topics import learn_topics
 from .training import check_loop, fit
 
 STATISTICS_SEGMENTS = 20_000
+STATISTICS_CHUNKS = 4
 
 
 @torch.no_grad()
@@ -56,13 +58,22 @@ def encode_corpus(
     return latents[place]
 
 
-def fix_statistics(encoder: SegmentEncoder, corpus: PreparedCorpus, seed: int) -> None:
-    """Replace the running statistics by those of the (at most 20,000) training segments drawn by `seed`."""
-    rng = np.random.default_rng(seed)
-    count = len(corpus.segments)
-    chosen = np.arange(count) if count <= STATISTICS_SEGMENTS else rng.choice(count, STATISTICS_SEGMENTS, replace=False)
-    raw = encode_corpus(encoder.eval(), corpus, chosen)
-    encoder.set_statistics(raw.mean(0), raw.std(0) if len(raw) > 1 else torch.ones_like(raw[0]))
+@torch.no_grad()
+def fix_statistics(encoder: SegmentEncoder, batches: Iterable[SegmentBatch]) -> None:
+    """Replace the running statistics by those of segments of training batches, STATISTICS_SEGMENTS or all of them.
+
+    Not of the corpus: a batch has other segments beside its documents' (`rare_segments`, `paired_segments`), and by all
+    of their latents decoder and contrast have learned.
+    """
+    encoder.eval()
+    raw: list[Tensor] = []
+    for batch in batches:
+        batch = batch.to(encoder.latent_mean.device)
+        raw.append(encode_chunks(encoder, batch.tokens, batch.token_mask, STATISTICS_CHUNKS).float().cpu())
+        if sum(map(len, raw)) >= STATISTICS_SEGMENTS:
+            break
+    flat = torch.cat(raw)
+    encoder.set_statistics(flat.mean(0), flat.std(0) if len(flat) > 1 else torch.ones_like(flat[0]))
 
 
 def train_representation(
@@ -112,9 +123,10 @@ def train_representation(
         encoder, decoder = build(config, data.tokenizer)
     config = fix_parts(encoder, config)
     size = encoder.config.topic_latents * encoder.config.latent_dim
-    if encoder.gist is not None and size and not encoder.gist.topics.any():
+    learns_topics = bool(encoder.gist is not None and size and not encoder.gist.topics.any())
+    if learns_topics:
+        assert encoder.gist is not None
         encoder.gist.topics.copy_(learn_topics(data.train, len(data.tokenizer), size, config.loop.seed))
-        fix_statistics(encoder, data.train, config.loop.seed)
     objective = RepresentationObjective(encoder, decoder, config)
     sampler = DocumentSampler.of(data.train, config.data, config.loop, accelerator)
     pairs = config.contrastive.pairs if config.contrastive.weight else 0
@@ -123,14 +135,22 @@ def train_representation(
         with accelerator.main_process_first():
             teacher = load_teacher(taught_by, config, data.train, data.tokenizer, folder, str(accelerator.device))
 
-    def batch_at(step: int) -> SegmentBatch:
+    def drawn(step: int, pairs: int) -> tuple[SegmentBatch, np.random.Generator]:
         rng = np.random.default_rng([config.loop.seed, 1, step, accelerator.process_index])
         share, matched = config.contrastive.paraphrase_share, config.contrastive.length_matched
         alone = drawn_rows(data.train.rare, config.rare_segments, rng)
         alone += drawn_rows(data.train.anchors, config.paired_segments, rng, data.train.num_paraphrases)
-        batch = segment_batch(data.train, sampler(step), pairs, rng, share, matched, alone)
+        return segment_batch(data.train, sampler(step), pairs, rng, share, matched, alone), rng
+
+    def batch_at(step: int) -> SegmentBatch:
+        batch, rng = drawn(step, pairs)
         return batch if teacher is None else teacher.add(batch, config.distillation.pairs, rng)
 
+    def epoch() -> Iterable[SegmentBatch]:
+        return (drawn(step, 0)[0] for step in range(sampler.batches_per_epoch))
+
+    if learns_topics:
+        fix_statistics(encoder, epoch())
     held_out = validation_batches(data.valid, config.data.max_segments, VALIDATION_SEGMENTS)
     state = fit(
         objective,
@@ -141,7 +161,7 @@ def train_representation(
         count=lambda batch: batch.tokens.shape[0],
         validate=(lambda: validation_metrics(encoder, decoder, held_out)) if held_out else None,
     )
-    fix_statistics(encoder, data.train, config.loop.seed)
+    fix_statistics(encoder, epoch())
     learn_words(decoder, data.train, data.tokenizer)
     metrics = {**state, **(validation_metrics(encoder.eval(), decoder.eval(), held_out) if held_out else {})}
     if accelerator.is_main_process:
