@@ -4,6 +4,7 @@ B documents, S segments, N flat segments, K latents per segment, D latent width,
 M memory states, H hidden width.
 """
 
+import inspect
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -19,6 +20,9 @@ from transformers.models.t5.modeling_t5 import T5Stack
 
 from ..components import TextComponent
 from .lexicon import OUTSIDE, Lexicon
+
+# transformers renamed it in 5.24
+CACHE = "cache" if "cache" in inspect.signature(T5Stack.forward).parameters else "past_key_values"
 
 LEVEL_WIDTH = 32
 
@@ -265,8 +269,8 @@ class SegmentDecoder(TextComponent, ModelMixin, ConfigMixin):
                 input_ids=token,
                 encoder_hidden_states=memory,
                 encoder_attention_mask=memory_mask.long(),
-                past_key_values=cache,
                 use_cache=True,
+                **{CACHE: cache},
             ).last_hidden_state[:, -1]
             logits = self.logits(states).float()
             if lexicon is not None:

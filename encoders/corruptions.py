@@ -45,7 +45,7 @@ _NOT_DROPPED = re.compile(
 # ------------------------------------------------------------------------------------------------- plumbing
 
 
-def _mend_articles(text: str) -> str:
+def mend_articles(text: str) -> str:
     """Sets a/an by the first letter of the next word, which holds for every word of the tables but `hour`."""
 
     def mend(match: re.Match[str]) -> str:
@@ -158,7 +158,7 @@ def keep_meaning(text: str, rng: random.Random) -> str | None:
             result, applied = changed, applied + 1
         if applied == wanted:
             break
-    result = _mend_articles(result)
+    result = mend_articles(result)
     return result if applied and result != text else None
 
 
@@ -349,5 +349,5 @@ def changes_of_meaning(text: str, rng: random.Random) -> list[str]:
 def _changes(text: str, rules: Iterable[Rule], rng: random.Random) -> Iterator[str]:
     for rule in rules if len(text) <= MAX_LENGTH else ():
         changed = rule(text, rng)
-        if changed is not None and (changed := _mend_articles(changed)) != text:
+        if changed is not None and (changed := mend_articles(changed)) != text:
             yield changed

@@ -25,7 +25,8 @@ _OPENING = re.compile(r"(?:^|[.!?:;]\s+)[\"“'‘«(]*$|\s[\"“'‘«]$")
 _VERBS = "|".join(
     ["was", "is", "were", "had", "has", "would", "could", "did", "will", "can", *IRREGULAR_PASTS.values()]
 )
-_SUBJECT = re.compile(rf"['’]s\b|\s+(?:and [A-Z]|(?:{_VERBS}|\w+ed)\b)")
+_OBJECT = "the|an?|his|her|its|my|their|our|it|him|them|me|us"
+_SUBJECT = re.compile(rf"['’]s\b|\s+(?:and [A-Z]|(?:{_VERBS}|\w+ed)\b|\w+s (?:{_OBJECT})\b)")
 _TIMES = {word for word in ALTERNATIVES if word[0].isupper()}
 _COMMON_OPENERS = {word.lower() for word in LOWERABLE} | set(
     _words("""

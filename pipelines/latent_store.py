@@ -3,14 +3,14 @@
 n segments of a shard, K latents per segment, D latent width.
 """
 
-import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -18,6 +18,7 @@ from torch import Tensor
 from .files import write_json
 
 INDEX = "index.json"
+AGAIN = "delete its folder and encode the corpus again"
 SHARDS = "latents-*.safetensors"
 
 
@@ -63,9 +64,14 @@ class LatentIndex:
         if not file.is_file():
             raise FileNotFoundError(f"{folder} holds no latents: {INDEX} is missing")
         try:
-            return cls(**json.loads(file.read_text(encoding="utf-8")))
-        except (ValueError, TypeError, RecursionError) as error:
-            raise ValueError(f"{file} is damaged ({error}); encode the corpus again") from None
+            index = TypeAdapter(cls).validate_json(file.read_bytes(), strict=True)
+            names = [PurePath(shard["file"]).name == shard["file"] for shard in index.shards]
+            if not all(names) or sum(shard["count"] for shard in index.shards) != index.count:
+                raise ValueError("its shards are not what it counts")
+            return index
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            first = " ".join(str(error).split()[:20])
+            raise ValueError(f"{file} is damaged ({first}); encode the corpus again") from None
 
     def save(self, folder: Path) -> None:
         write_json(folder / INDEX, asdict(self))
@@ -149,7 +155,10 @@ def read_latents(folder: Path, index: LatentIndex, batch_size: int = 512) -> Ite
         with open_shard(folder, shard, index) as file:
             latents, lines = file.get_slice("latents"), file.get_slice("lines")
             for start in range(0, shard["count"], batch_size):
-                yield latents[start : start + batch_size], lines[start : start + batch_size].tolist()
+                part = latents[start : start + batch_size]
+                if not part.isfinite().all():
+                    raise ValueError(f"the shard {folder / shard['file']} holds numbers that are not finite; {AGAIN}")
+                yield part, lines[start : start + batch_size].tolist()
 
 
 def open_shard(folder: Path, shard: dict[str, Any], index: LatentIndex) -> Any:
@@ -160,15 +169,15 @@ def open_shard(folder: Path, shard: dict[str, Any], index: LatentIndex) -> Any:
     """
     path = folder / shard["file"]
     if not path.is_file():
-        raise FileNotFoundError(f"the shard {path} is missing; delete {folder} and encode the corpus again")
+        raise FileNotFoundError(f"the shard {path} is missing; {AGAIN}")
     try:
         file = safe_open(path, framework="pt")
-        shape = file.get_slice("latents").get_shape()
+        shape, lines = file.get_slice("latents").get_shape(), file.get_slice("lines").get_shape()
     except (SafetensorError, OSError) as error:
-        raise ValueError(
-            f"the shard {path} is damaged ({error}); delete {folder} and encode the corpus again"
-        ) from None
+        raise ValueError(f"the shard {path} is damaged ({error}); {AGAIN}") from None
     wanted = [shard["count"], index.num_latents, index.latent_dim]
-    if shape != wanted:
-        raise ValueError(f"the shard {path} holds latents of the shape {shape}; {INDEX} says {wanted}")
+    if shape != wanted or lines != wanted[:1]:
+        raise ValueError(
+            f"the shard {path} holds latents of the shape {shape} of {lines} lines; {INDEX} says {wanted}; {AGAIN}"
+        )
     return file

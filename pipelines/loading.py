@@ -31,6 +31,8 @@ def resolve(model: str | Path) -> str:
     if Path(model).is_dir():
         return str(model)
     name = str(model)
+    if not name.strip():
+        raise ValueError(f"the model's name is empty; bundled models: {', '.join(bundled_models()) or 'none'}")
     if name.count("/") != 1 or name.startswith((".", "/", "~")) or Path(model).exists():
         raise FileNotFoundError(f"no model at {name!r}; bundled models: {', '.join(bundled_models()) or 'none'}")
     return name
@@ -48,6 +50,8 @@ def load_component(kind: Any, folder: str | Path, **options: Any) -> Any:
     if not any(folder.glob("*.safetensors")):
         raise FileNotFoundError(f"no weights of {kind.__name__} in {folder}: the .safetensors file is missing")
     try:
+        if not isinstance(json.loads((folder / "config.json").read_text(encoding="utf-8")), dict):
+            raise ValueError(f"{folder / 'config.json'} is no JSON object; get the model again")
         model = kind.from_pretrained(folder, use_safetensors=True, **options)
     except SafetensorError as error:
         raise ValueError(f"the weights in {folder} are damaged ({error}); get the model again") from None
@@ -104,6 +108,13 @@ def check_match(encoder: SegmentEncoder, decoder: SegmentDecoder, tokenizer: Pre
     ]
     if shapes[0] != shapes[1]:
         raise ValueError(f"encoder and decoder are of different models: their latents are {shapes[0]} and {shapes[1]}")
+    special = [decoder.config[name] for name in ("bos_token_id", "eos_token_id", "pad_token_id")]
+    size = decoder.transformer.config.vocab_size
+    if not all(isinstance(one, int) and 0 <= one < size for one in special):
+        raise ValueError(f"the decoder's config.json is damaged: its tokens {special} are not among {size}")
+    longest = [model.config.max_tokens for model in (encoder, decoder)]
+    if not all(isinstance(one, int) and one > 1 for one in longest):
+        raise ValueError(f"encoder and decoder read and write up to {longest} tokens; a config.json is damaged")
     if tokenizer.eos_token_id is None or tokenizer.pad_token_id is None:
         raise ValueError("the tokenizer has no end or padding token: its tokenizer_config.json is damaged")
     rows = min(encoder.text_encoder.config.vocab_size, decoder.transformer.config.vocab_size)

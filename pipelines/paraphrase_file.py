@@ -220,6 +220,8 @@ def _skip_done(stream: IO[bytes], part: Path, records: Iterator[Record], num: in
                 record = next(records, None)
                 if record is None:
                     raise ValueError(f"{part} has more lines than the input: it was made of another file; remove it")
+                if record.line < row[LINE] and record.text.strip():
+                    raise ValueError(f"{part} is damaged: line {record.line} of the input is missing; remove it")
                 done += 1
             if row["text"] != record.text:
                 raise ValueError(
@@ -243,5 +245,5 @@ def _row(raw: bytes, part: Path) -> dict[str, Any]:
         row = json.loads(raw)
         copies = int(row["copies"]) if "copies" in row else len(row["candidates"])
         return {"text": row["text"], LINE: int(row[LINE]), "copies": copies, "copy": int(row.get("copy", copies))}
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise ValueError(f"{part} is damaged; remove it or give another --output") from None

@@ -39,19 +39,24 @@ def read_records(stream: IO[bytes], name: str, form: Format = "auto") -> Iterato
             its first line that is not blank.
 
     Raises:
-        ValueError: a line is not UTF-8, is no such JSON, or its text is no valid Unicode; the gzip file is damaged.
+        ValueError: a line is not UTF-8, is no such JSON, or its text is no valid Unicode; the gzip file is damaged; at
+            the end, where all lines are blank.
     """
     as_json = None if form == "auto" else form == "jsonl"
     if as_json is None and PurePath(name.removesuffix(".gz")).suffix.lower() in JSONL_ENDINGS:
         as_json = True
     called = "standard input" if name == "-" else name
+    found = False
     for number, line in enumerate(_unpacked_lines(stream, called), start=1):
         if not line.strip():
             yield Record(number, "")
             continue
+        found = True
         if as_json is None:
             as_json = _is_object(line)
         yield _record(number, line, f"{called} line {number}", as_json)
+    if not found:
+        raise ValueError(f"{called} is empty; give some text")
 
 
 def _unpacked_lines(stream: IO[bytes], name: str) -> Iterator[str]:
@@ -75,9 +80,11 @@ def _record(number: int, line: str, where: str, as_json: bool) -> Record:
     record = Record(number, line.strip())
     if as_json:
         try:
-            carried = dict(json.loads(line))
+            carried = json.loads(line)
+            if not isinstance(carried, dict):
+                raise TypeError("no object")
             record = Record(number, carried.pop("text"), carried)
-            json.dumps(carried, ensure_ascii=False).encode()  # no lone surrogates
+            json.dumps(carried, ensure_ascii=False, allow_nan=False).encode()  # no lone surrogates
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise ValueError(
                 f'{where} is not a JSON object with a "text" ({error}); mend it, or give --format text'

@@ -45,6 +45,8 @@ def locate_sentence_encoder(name: str, option: str = "the sentence encoder") -> 
     Raises:
         ValueError: `PACKAGE` is not installed, or there is no such folder.
     """
+    if not name.strip():
+        raise ValueError(f"{option} has no name; give a folder, a hub name or {PACKAGE}")
     if name != PACKAGE:
         if not Path(name).exists() and name.count("/") > 1:
             raise ValueError(f"{option} {name!r}: there is no such folder")

@@ -2,12 +2,14 @@
 into the source. So one bad word does not spoil a rewording, and a wanted amount of change can be met.
 
 An edit is a stretch of the source's words and the words in its place. Every word of a spliced text is the source's own
-or one that the decoder wrote at that place.
+or one that the decoder wrote at that place; "a" or "an" is what the next word asks for.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+
+from ..encoders.corruptions import mend_articles
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ def splice(source: str, edits: Sequence[Edit]) -> str:
     words = source.split()
     for edit in sorted(edits, key=lambda one: -one.start):
         words[edit.start : edit.end] = edit.words
-    text = " ".join(words)
+    text = mend_articles(" ".join(words))
     return text[:1].upper() + text[1:] if source.lstrip()[:1].isupper() else text
 
 

@@ -90,6 +90,8 @@ def _message(error: BaseException) -> str | None:
     if getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in text:
         file = getattr(error, "filename", None)
         return f"the disk is full{f' (writing {file})' if file else ''}; free some space and try again"
+    if getattr(error, "errno", None) == errno.EFBIG:
+        return "the file would be larger than this system or shell lets files be (see ulimit -f)"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":

@@ -12,6 +12,7 @@ from unittest import mock
 
 import pytest
 from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from segdiff import cli
 from segdiff.encoders.segmenters import make_segmenter
@@ -203,9 +204,29 @@ def test_mistakes_are_one_line(run: Run, corpus: Path, tmp_path: Path, tiny_mode
     index = json.loads((out / "index.json").read_text())
     (out / "index.json").write_text(json.dumps({**index, "fingerprint": "0" * 16}))
     assert "was encoded by another model" in run(2, "decode", out, *model)[1]
+    wrong: list[dict[str, object]] = [
+        {"shards": 5},
+        {"shards": [5]},
+        {"shards": []},
+        {"count": -1},
+        {"count": "x"},
+        {"shards": [{**one, "file": "../" + one["file"]} for one in index["shards"]]},
+    ]
+    for change in wrong:
+        (out / "index.json").write_text(json.dumps({**index, **change}))
+        _, err = run(2, "decode", out, *model)
+        assert "index.json is damaged" in err and err.count("\n") == 1
     (out / "index.json").write_text(json.dumps(index))
     shard = out / "latents-00000.safetensors"
     shutil.copy(shard, tmp_path / "kept")
+    tensors = load_file(shard)
+    save_file({**tensors, "latents": tensors["latents"] * float("nan")}, shard)
+    assert "holds numbers that are not finite" in run(2, "decode", out, *model)[1]
+    save_file({**tensors, "lines": tensors["lines"][:-1].clone()}, shard)
+    assert "holds latents of the shape" in run(2, "decode", out, *model)[1]
+    save_file({"latents": tensors["latents"]}, shard)
+    assert "is damaged" in run(2, "decode", out, *model)[1]
+    shutil.copy(tmp_path / "kept", shard)
     shard.write_bytes(shard.read_bytes()[:-10])
     assert "is damaged" in run(2, "decode", out, *model)[1]
     shard.unlink()

@@ -208,7 +208,7 @@ def neighbours(
     pipeline = _representation(model, device)
     from ..pipelines.latent_tools import neighbours as run
 
-    fitting, left_out = _fitting(pipeline, lines)
+    fitting, left_out = _fitting(pipeline, lines, corpus)
     found = run(pipeline, text, fitting, num)
     rows = [{"similarity": round(one.similarity, 4), "line": one.line, "text": one.text} for one in found]
     if as_json:
@@ -237,7 +237,7 @@ def direction(
     from ..pipelines.latent_tools import apply_direction
     from ..pipelines.latent_tools import direction as difference
 
-    fitting = [_fitting(pipeline, lines) for lines in sides]
+    fitting = [_fitting(pipeline, *side) for side in zip(sides, (source, target), strict=True)]
     found = difference(pipeline, *([text for _, text in lines] for lines, _ in fitting))
     after_all, plain = apply_direction(pipeline, apply, found, strength), pipeline.decode(pipeline.encode(apply))
     for before, after in zip(apply, after_all, strict=True):
@@ -273,11 +273,15 @@ def _lines(file: Path, option: str) -> list[tuple[int, str]]:
     return lines
 
 
-def _fitting(pipeline: "RepresentationPipeline", lines: list[tuple[int, str]]) -> tuple[list[tuple[int, str]], int]:
-    """The lines that are short enough for the model, and how many are not."""
+def _fitting(
+    pipeline: "RepresentationPipeline", lines: list[tuple[int, str]], file: Path
+) -> tuple[list[tuple[int, str]], int]:
+    """The lines of a file that are short enough for the model, and how many are not."""
     from ..pipelines.tokenization import segment_tokens
 
     rows = segment_tokens(pipeline.tokenizer, [text for _, text in lines])
     limit = pipeline.encoder.config.max_tokens
     kept = [line for line, row in zip(lines, rows, strict=True) if len(row) <= limit]
+    if not kept:
+        raise ValueError(f"all lines of {file} are longer than the {limit} tokens that the model reads; cut them")
     return kept, len(lines) - len(kept)

@@ -23,6 +23,8 @@ from segdiff.pipelines.guards import facts, guard_warnings
         ("We flew to Paris.", "We flew to London.", ["name lost: Paris", "name added: London"]),
         ("Leia had always been kind.", "She had always been kind.", ["name lost: Leia"]),
         ("The dog barked.", "A dog barked.", []),
+        ("Yrsa keeps the lighthouse.", "She keeps the lighthouse.", ["name lost: Yrsa"]),
+        ("Other kids in the class laughed.", "Kids in the class laughed.", []),
         ("He did not go.", "He went.", ["negation lost"]),
         ("He went.", "He never went.", ["negation added"]),
         ("He had no money.", "He didn't have any money.", []),

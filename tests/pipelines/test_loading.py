@@ -1,5 +1,6 @@
 """Parts of different models, and damaged ones, are refused."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -51,3 +52,30 @@ def test_weights_that_are_not_finite_are_refused(model):
     save_file(tensors, file, metadata={"format": "pt"})
     with pytest.raises(ValueError, match=r"expand\.bias is not finite"):
         load_representation(model)
+
+
+@pytest.mark.parametrize(
+    ("part", "changed", "message"),
+    [
+        ("decoder", {"bos_token_id": -7}, r"its tokens \[-7, .*\] are not among"),
+        ("decoder", {"eos_token_id": 999_999}, r"are not among"),
+        ("decoder", {"max_tokens": 1}, r"up to \[\d+, 1\] tokens; a config.json is damaged"),
+        ("encoder", {"max_tokens": "x"}, r"up to \['x', \d+\] tokens; a config.json is damaged"),
+    ],
+)
+def test_configs_with_values_that_cannot_be_are_refused(model, part, changed, message):
+    file = model / part / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changed}))
+    with pytest.raises(ValueError, match=message):
+        load_representation(model)
+
+
+def test_a_config_that_is_no_object_is_refused(model):
+    (model / "encoder" / "config.json").write_text("[]")
+    with pytest.raises(ValueError, match=r"config\.json is no JSON object"):
+        load_representation(model)
+
+
+def test_a_model_without_a_name_is_refused():
+    with pytest.raises(ValueError, match="the model's name is empty; bundled models: "):
+        load_representation(" ")

@@ -214,6 +214,37 @@ def test_text_is_not_taken_for_jsonl() -> None:
         list(read_records(io.BytesIO(b'{"sentence": "Tom left."}\n'), "in.txt"))
 
 
+@pytest.mark.parametrize(
+    "line", ['["text", "Tom left."]', '[["text", "Tom left."]]', '{"text": "Tom left.", "x": NaN}']
+)
+def test_what_is_no_json_object_is_refused(line: str) -> None:
+    with pytest.raises(ValueError, match=r"in\.jsonl line 1 is not a JSON object with a \"text\""):
+        list(read_records(io.BytesIO(line.encode()), "in.jsonl"))
+
+
+def test_an_empty_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text(" \n\n")
+    with pytest.raises(ValueError, match=r"in\.txt is empty; give some text"):
+        run(tmp_path / "in.txt", tmp_path / "out.jsonl")
+
+
+@pytest.mark.usefixtures("few_ahead")
+@pytest.mark.parametrize("damage", ["a line is missing", "no number"])
+def test_a_damaged_part_is_not_gone_on_with(tmp_path: Path, damage: str) -> None:
+    source, output, part = tmp_path / "in.txt", tmp_path / "out.jsonl", tmp_path / "out.jsonl.part"
+    source.write_text("".join(f"Line {number} here.\n" for number in range(9)), encoding="utf-8")
+    with pytest.raises(KeyboardInterrupt):
+        run(source, output, Numbering(stop_at="Line 5"))
+    lines = part.read_text().splitlines(keepends=True)
+    part.write_text(
+        "".join([lines[0], *lines[2:]] if damage == "a line is missing" else lines).replace(
+            *('"line": 2', '"line": 1e999') if damage == "no number" else ("", "")
+        )
+    )
+    with pytest.raises(ValueError, match=r"out\.jsonl\.part is damaged"):
+        run(source, output)
+
+
 def test_a_damaged_gzip_file_is_one_error() -> None:
     whole = gzip.compress(b"Tom left. It rained.\n" * 50)
     for damaged in (whole[:-9], whole[:-8] + b"\0\0\0\0" + whole[-4:]):

@@ -30,6 +30,11 @@ def test_a_capital_stays_where_the_first_word_goes() -> None:
     assert splice("so he left.", [Edit(0, 1, ())]) == "he left."
 
 
+def test_articles_are_those_of_the_next_word() -> None:
+    found = single_edits("He got a new phone.", ["He got a phone.", "He got a old phone."])
+    assert set(found) == {"He got a phone.", "He got an old phone."}
+
+
 def test_combinations_come_near_the_wanted_change_without_clashes() -> None:
     edits = [Edit(1, 2, ("slowly",)), Edit(1, 2, ("never",)), Edit(5, 6, ("new",)), Edit(7, 8, ("again.",))]
     assert combinations(SOURCE, edits, 1, 2) == [
