@@ -21,11 +21,11 @@ from .ladder import loops, words
 from .paraphrase_options import CHANGE_WEIGHT, WARNING_WEIGHT
 from .sentence_encoders import load_sentence_encoder
 
-FLUENCY_WEIGHT = 0.5
+FLUENCY_WEIGHT = 1.0
 LIKELIHOOD_WEIGHT = 0.2
 LOSS_WEIGHT = 0.5
 ADDITION_WEIGHT = 1.0
-RULE_WEIGHT = 0.4
+RULE_WEIGHT = 0.6
 RULE_TRIES = 20
 INVENTION_WEIGHT = 0.1
 
