@@ -16,7 +16,7 @@ from typing import Annotated
 import torch
 import typer
 
-from segdiff.encoders.corruption_tables import DOUBLING_VERBS, IRREGULAR_PASTS, REGULAR_VERBS
+from segdiff.encoders.word_tables import DOUBLING_VERBS, IRREGULAR_PASTS, REGULAR_VERBS
 from segdiff.pipelines.card import table
 from segdiff.pipelines.corpus import read_documents
 from segdiff.pipelines.latent_tools import apply_direction, direction

@@ -12,18 +12,11 @@ import random
 import re
 from collections.abc import Iterable, Iterator
 
-from .corruption_tables import (
-    ALTERNATIVES,
-    ANTONYMS,
-    CONTRACTIONS,
-    NAMES,
-    NUMBERS,
-    PHRASES,
-    SYNONYMS,
-    TENS,
-)
+from .corruption_tables import ALTERNATIVES, ANTONYMS
 from .reordering import MOVES, SUBJECTS, Rule, like
+from .rewording_tables import CONTRACTIONS, PHRASES, SYNONYMS
 from .verbs import BASE, PAST
+from .word_tables import NAMES, NUMBERS, TENS
 
 MAX_LENGTH = 1000  # of a text that is rewritten: some patterns take time by its square
 

@@ -10,19 +10,18 @@ import random
 import re
 from collections.abc import Callable
 
-from .corruption_tables import (
+from .rewording_tables import (
     DATIVE_FOR,
     DATIVE_TO,
     GIVEN_IDIOMS,
     LATE_TIME,
-    LOWERABLE,
     MOVABLE_ADVERBS,
-    NAMES,
     PARTICLE_VERBS,
     STREETS,
     TIMES,
 )
 from .verbs import BASE, GERUND, INFINITIVE
+from .word_tables import LOWERABLE, NAMES
 
 Rule = Callable[[str, random.Random], "str | None"]
 

@@ -1,6 +1,6 @@
 """Forms of everyday English verbs."""
 
-from .corruption_tables import DOUBLED_GERUNDS, DOUBLING_VERBS, IRREGULAR_PASTS, REGULAR_VERBS
+from .word_tables import DOUBLED_GERUNDS, DOUBLING_VERBS, IRREGULAR_PASTS, REGULAR_VERBS
 
 
 def _past_of(verb: str) -> str:

@@ -5,7 +5,8 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 
-from ..encoders.corruption_tables import ALTERNATIVES, IRREGULAR_PASTS, LOWERABLE, NAMES, _words
+from ..encoders.corruption_tables import ALTERNATIVES
+from ..encoders.word_tables import IRREGULAR_PASTS, LOWERABLE, NAMES, words
 from .number_words import count_ones, number_values
 
 _NEGATION = re.compile(
@@ -29,7 +30,7 @@ _OBJECT = "the|an?|his|her|its|my|their|our|it|him|them|me|us"
 _SUBJECT = re.compile(rf"['’]s\b|\s+(?:and [A-Z]|(?:{_VERBS}|\w+ed)\b|\w+s (?:{_OBJECT})\b)")
 _TIMES = {word for word in ALTERNATIVES if word[0].isupper()}
 _COMMON_OPENERS = {word.lower() for word in LOWERABLE} | set(
-    _words("""
+    words("""
     but and so then when after before while as because if once since finally eventually later soon suddenly luckily
     unfortunately however still now today yesterday at in on for with from by to of not what why how who where which
     i i'm i'd i've let's mom dad grandma grandpa people kids everything nothing something anyone no yes oh well

@@ -4,13 +4,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from ..encoders.corruption_tables import NUMBERS, TENS, _words
+from ..encoders.word_tables import NUMBERS, TENS, words
 
 _DIGITS = {word: value for value, word in enumerate(["one", *NUMBERS[:8]], start=1)}  # one .. nine
-_TEENS = _words("thirteen fourteen fifteen sixteen seventeen eighteen nineteen")
+_TEENS = words("thirteen fourteen fifteen sixteen seventeen eighteen nineteen")
 _CARDINALS = {"zero": 0} | {word: value for value, word in enumerate([*NUMBERS, *_TEENS], start=2)}  # "one" is apart
 _TENS = {word: 10 * value for value, word in enumerate(TENS, start=2)}
-_ORDINAL_WORDS = _words("first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth")
+_ORDINAL_WORDS = words("first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth")
 _ORDINALS = {word: value for value, word in enumerate(_ORDINAL_WORDS, start=1)}
 _SCALES = {"dozen": 12, "hundred": 100, "thousand": 1000, "million": 1_000_000}
 _VALUES = {**_DIGITS, **_CARDINALS, **_TENS, **_ORDINALS, "twice": 2, "once": 1}

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from random import Random
 
-from ..encoders.corruption_tables import NAMES
+from ..encoders.word_tables import NAMES
 
 COMMON = 3  # a word that a corpus has so often needs no practice
 LENGTHS = range(4, 14)  # letters

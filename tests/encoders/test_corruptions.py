@@ -5,10 +5,10 @@ import random
 import pytest
 
 from segdiff.encoders import corruptions
-from segdiff.encoders.corruption_tables import MALE
 from segdiff.encoders.corruptions import change_meaning, changes_of_meaning, keep_meaning
 from segdiff.encoders.reordering import MOVES
 from segdiff.encoders.verbs import BASE, GERUND, INFINITIVE, PAST
+from segdiff.encoders.word_tables import MALE
 
 SENTENCES = [
     "Yesterday, Tom bought a new car for his mom.",
