@@ -7,7 +7,7 @@ it is complete it is renamed.
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -26,12 +26,13 @@ LINES_AHEAD = 32  # lines whose sentences share batches; what an interruption lo
 @dataclass(frozen=True)
 class Summary:
     """Lines that were read, those that an earlier run did, lines of both with fewer candidates than wanted, and lines
-    of this run with text that the model hardly knows."""
+    of this run with text that the model hardly knows and without any of the sentences that were to be reworded."""
 
     lines: int
     resumed: int
     short: int
     unknown: int = 0
+    lacking: int = 0
 
 
 def paraphrase_records(
@@ -74,6 +75,12 @@ def hardly_known(document: DocumentParaphrases) -> list[int]:
         for place, some in sorted(document.candidates.items())
         if any(warning.startswith(HARDLY_KNOWN_WARNING) for one in some for warning in one.warnings)
     ]
+
+
+def lacks(record: Record, document: DocumentParaphrases, which: Sequence[int] | None) -> bool:
+    """Whether a line that is not blank has none of the sentences (from 0) that were to be reworded."""
+    count = len(document.segments)
+    return bool(record.text.strip()) and which is not None and all(number >= count for number in which)
 
 
 def document_candidates(document: DocumentParaphrases) -> list[dict[str, Any]]:
@@ -151,7 +158,7 @@ def paraphrase_file(
         num = options.get("num", 5)
         resumed, short, records = _skip_done(stream, part, read_records(lines, str(source), form), num)
         show(resumed)
-        num_lines, unknown = resumed, 0
+        num_lines, unknown, lacking = resumed, 0, 0
         for record, document in paraphrase_records(pipeline, records, **options):
             rows = output_rows(record, document, augment)
             stream.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
@@ -159,11 +166,12 @@ def paraphrase_file(
             num_lines += 1
             short += is_short(record, len(document), num)
             unknown += bool(hardly_known(document))
+            lacking += lacks(record, document, options.get("which"))
             show(1)
         os.fsync(stream.fileno())
         os.replace(part, output)
         beside.unlink(missing_ok=True)
-    return Summary(num_lines, resumed, short, unknown)
+    return Summary(num_lines, resumed, short, unknown, lacking)
 
 
 @contextmanager

@@ -86,7 +86,9 @@ def robustness_figure(rows: list[dict[str, float]]) -> Figure:
     """BLEU and exact share against the strength of the noise, for random and for worst-case directions."""
     figure, axes = _axes(2, width=9.0, height=3.6)
     strengths = [row["strength"] for row in rows]
-    for axis, measure, title, top in zip(axes, ("bleu", "exact"), ("BLEU", "Exact share"), (100, 1), strict=True):
+    for axis, measure, title, top in zip(
+        axes, ("bleu", "exact"), ("BLEU under noise", "Exact share under noise"), (100, 1), strict=True
+    ):
         for name, color, marker in (("random", BLUE, "o"), ("worst", ORANGE, "s")):
             values = [row[f"{name}_{measure}"] for row in rows]
             axis.plot(strengths, values, color=color, marker=marker, markersize=5, label=f"{name} direction")
@@ -133,7 +135,11 @@ def auc_figure(rows: list[dict[str, Any]]) -> Figure:
     for place, text in ((0.5, " chance"), (1.04, "pairs")):
         axis.text(place, -0.62, text, color="#5A5A5A", fontsize=9, va="center")
     axis.set_yticks(range(len(kinds)), kinds)
-    axis.set(title="Paraphrases against negatives", xlabel="AUC with 95% interval", xlim=(-0.02, 1.02))
+    axis.set(
+        title="Paraphrases against negatives",
+        xlabel="AUC with 95% interval (hollow: too few pairs for one)",
+        xlim=(-0.02, 1.02),
+    )
     axis.set_ylim(len(kinds) - 0.5, -0.8)
     if rows:
         figure.legend(loc="outside lower center", ncols=min(4, len(names)), title="pairs of")

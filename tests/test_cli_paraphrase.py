@@ -64,6 +64,16 @@ def test_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert code == 2 and "exists; remove it" in err
 
 
+def test_lines_without_the_sentence_are_announced(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    source, output = tmp_path / "in.txt", tmp_path / "out.jsonl"
+    source.write_text("It was late. Tom wanted to go home.\nTom ran.\n\n", encoding="utf-8")
+    options = ("paraphrase", "--input", str(source), "--num", "1", "--oversample", "1", "--sentence", "2")
+    message = "1 lines have not as many sentences as --sentence asks for, and were not reworded"
+    for where in ((), ("--output", str(output))):
+        code, _, err = run(capsys, *options, *where)
+        assert code == 0 and message in err
+
+
 def test_a_file_is_never_opened_with_bad_options(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     source = tmp_path / "in.txt"
     source.write_text("Tom left.\n", encoding="utf-8")

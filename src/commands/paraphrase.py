@@ -120,6 +120,7 @@ def paraphrase(
             )
         before = f" ({done.resumed} from before)" if done.resumed else ""
         _say_unknown(done.unknown)
+        _say_lacking(done.lacking)
         say(f"{done.lines} lines{before} are in {output}; {done.short} have fewer than {num} rewordings")
 
 
@@ -153,10 +154,10 @@ def _one(pipeline: "ParaphrasePipeline", text: str, as_json: bool, **options: An
 
 
 def _stream(pipeline: "ParaphrasePipeline", source: str, form: "Format", augment: bool, **options: Any) -> None:
-    from ..pipelines.paraphrase_file import hardly_known, is_short, output_rows, paraphrase_records
+    from ..pipelines.paraphrase_file import hardly_known, is_short, lacks, output_rows, paraphrase_records
     from ..pipelines.paraphrase_input import read_records
 
-    short, unknown = 0, 0
+    short, unknown, lacking = 0, 0, 0
     with sys.stdin.buffer if source == "-" else Path(source).open("rb") as stream:
         records = read_records(stream, source, form)
         for record, document in paraphrase_records(pipeline, records, **options):
@@ -165,9 +166,16 @@ def _stream(pipeline: "ParaphrasePipeline", source: str, form: "Format", augment
             sys.stdout.flush()
             short += is_short(record, len(document), options["num"])
             unknown += bool(hardly_known(document))
+            lacking += lacks(record, document, options["which"])
     if short:
         say(f"{short} lines have fewer than {options['num']} rewordings")
     _say_unknown(unknown)
+    _say_lacking(lacking)
+
+
+def _say_lacking(lines: int) -> None:
+    if lines:
+        say(f"{lines} lines have not as many sentences as --sentence asks for, and were not reworded")
 
 
 def _say_unknown(lines: int) -> None:
