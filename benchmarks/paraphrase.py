@@ -316,17 +316,17 @@ def plot(rows: Rows, file: Path) -> None:
             if (
                 "similarity" in row
                 and ", all" not in row["row"]
-                and "apply" not in row["row"]
                 and "guards" not in row["row"]
                 and not (row["copies"] and row["row"] != "copy")
             ):
-                kind = row["row"].removesuffix(", changed only").rstrip("0123456789.").strip()
+                name, _, where = row["row"].removesuffix(", changed only").partition(", ")
+                kind = ", ".join(filter(None, (name.rstrip("0123456789.").strip(), where)))
                 kinds.setdefault(kind, []).append((100 - row["source_bleu"], row[value]))
         for kind, points in kinds.items():
             axes.plot(*zip(*sorted(points), strict=True), marker="o", label=kind)
         axes.set_xlabel("100 - BLEU against the source")
         axes.set_ylabel(label)
-    panels[0].legend(fontsize=8)
+    panels[0].legend(fontsize=8, loc="lower left")
     figure.tight_layout()
     figure.savefig(file, dpi=120)
     pyplot.close(figure)
