@@ -18,14 +18,12 @@ def check_text(text: str, what: str) -> None:
     """Refuse text that cannot be tokenised.
 
     Raises:
-        ValueError: it is no text, is empty, or holds NUL characters or lone surrogates.
+        ValueError: it is no text, is empty, or holds lone surrogates.
     """
     if not isinstance(text, str):
         raise ValueError(f"{what} must be text; got {type(text).__name__}")
     if not text.strip():
         raise ValueError(f"{what} is empty; give some text")
-    if "\0" in text:
-        raise ValueError(f"{what} holds NUL characters: it is binary, not text")
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:

@@ -155,7 +155,7 @@ def test_the_general_model_gives_plain_sentences_back(general):
 
 
 def test_the_general_model_tells_what_sentences_mean(general):
-    """Another number or a negation is further away than other words for the same."""
+    """Another number or a negation is another meaning, as another topic is; other words for the same are not."""
     source = "Two dogs are running on the beach."
     same, number, negation, other = (
         float((general.embed([source]) @ general.embed([text]).T).item())
@@ -166,7 +166,7 @@ def test_the_general_model_tells_what_sentences_mean(general):
             "A man is cooking dinner in his kitchen.",
         )
     )
-    assert same > max(number, negation) > other
+    assert same > max(number, negation, other) + 0.2
 
 
 def test_the_general_model_is_small_and_has_a_card():

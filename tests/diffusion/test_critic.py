@@ -71,4 +71,5 @@ def test_long_texts_and_saving(critic, tmp_path):
     expected = critic(**given)
     assert expected.isfinite().all()
     critic.save_pretrained(tmp_path)
-    assert torch.equal(SegmentCritic.from_pretrained(tmp_path).eval()(**given), expected)
+    again = SegmentCritic.from_pretrained(tmp_path).eval()(**given)
+    torch.testing.assert_close(again, expected, rtol=0, atol=1e-6)  # kernels depend on where a tensor lies in memory
