@@ -9,6 +9,7 @@ import yaml
 
 from segdiff import StoryPipeline
 from segdiff.pipelines import driver
+from segdiff.pipelines.card import Sample
 from segdiff.pipelines.driver import build_story_model
 
 TEXT = {"d_model": 16, "num_layers": 1, "num_heads": 2, "d_kv": 8, "d_ff": 16}
@@ -83,7 +84,8 @@ def test_the_card_shows_what_the_shipped_folder_writes(built):
         assert f"\n\n### {head}\n\n**{title}** {story.text}\n" in card
     first = "Tom wanted a boat."  # of the first story of five segments
     (story,) = pipeline(segments=[first, None, None, None, None], seed=0)
-    assert f"\n\n### From a first sentence\n\n**{first}** {' '.join(story.segments[1:])}\n" in card
+    shown = Sample("continuations", None, story.segments, [True, *[False] * 4], story.separators)
+    assert str(shown).startswith(f"**{first}**") and f"\n\n### From a first sentence\n\n{shown}\n" in card
 
 
 def test_a_second_run_finds_every_stage_done_and_measures_rounded_weights(built, plan, tiny_corpus, monkeypatch):
