@@ -121,16 +121,10 @@ def _move_time(text: str, rng: random.Random) -> str | None:
     trailing = _TRAILING_TIME.match(text)
     if trailing:
         rest, time = trailing.groups()
-        first = rest.split()[0]
-        if (
-            _SUBORDINATE.search(rest)
-            or _REPORTED.search(rest)
-            or _NO_END.search(rest)
-            or not (first in LOWERABLE or first in NAMES or first == "I")
-        ):
+        if _SUBORDINATE.search(rest) or _REPORTED.search(rest) or _NO_END.search(rest):
             return None
-        rest = rest[0].lower() + rest[1:] if first in LOWERABLE else rest
-        return f"{like('A', time)}, {rest}."
+        if (lowered := _lowered(rest)) is not None:
+            return f"{like('A', time)}, {lowered}."
     return None
 
 
@@ -144,14 +138,12 @@ def _move_clause(text: str, rng: random.Random) -> str | None:
     trailing = _TRAILING_CLAUSE.match(text)
     if trailing:
         main, word, clause = trailing.groups()
-        first = main.split()[0]
         if _REPORTED.search(main) or main.startswith("It ") or _ASKING.search(main):
             return None
         if main.split()[-1] in (*TIMES, "just", "only", "even") or (word == "because" and _DENIED.search(main)):
             return None
-        if first == "I" or first in NAMES or first in LOWERABLE:
-            main = main[0].lower() + main[1:] if first in LOWERABLE else main
-            return f"{like('A', word)} {clause}, {main}."
+        if (lowered := _lowered(main)) is not None:
+            return f"{like('A', word)} {clause}, {lowered}."
     return None
 
 
