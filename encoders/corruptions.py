@@ -13,8 +13,11 @@ import re
 from collections.abc import Iterable, Iterator
 
 from .corruption_tables import ALTERNATIVES, ANTONYMS
+from .phrase_tables import FRAMES
 from .reordering import MOVES, SUBJECTS, Rule, like
-from .rewording_tables import CONTRACTIONS, PHRASES, SYNONYMS
+from .restructuring import RESTRUCTURINGS
+from .rewording_tables import CONTRACTIONS, PHRASES
+from .synonym_tables import SYNONYMS
 from .verbs import BASE, PAST
 from .word_tables import NAMES, NUMBERS, TENS
 
@@ -61,8 +64,12 @@ def _sub_one(pattern: str | re.Pattern[str], replacement: str, text: str, rng: r
 
 
 def _alternation(phrases: Iterable[str]) -> re.Pattern[str]:
-    longest_first = sorted(phrases, key=len, reverse=True)
-    return re.compile(r"(?<![\w'-])(?:" + "|".join(map(re.escape, longest_first)) + r")(?![\w-]|['’]t\b)")
+    """Matches any of the phrases, the longest first; grouped by their first letters, which takes less time."""
+    heads: dict[str, list[str]] = {}
+    for phrase in sorted(phrases, key=len, reverse=True):
+        heads.setdefault(phrase[:2], []).append(re.escape(phrase[2:]))
+    grouped = (f"{re.escape(head)}(?:{'|'.join(tails)})" for head, tails in heads.items())
+    return re.compile(r"(?<![\w'-])(?:" + "|".join(grouped) + r")(?![\w-]|['’]t\b)")
 
 
 def _both_cases(table: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -94,14 +101,37 @@ def _swap_synonym(text: str, rng: random.Random) -> str | None:
     return _swap_from(_SYNONYMS, _SYNONYM_PATTERN, text, rng)
 
 
-def _one_of(rules: list[tuple[str, str]], text: str, rng: random.Random) -> str | None:
-    """Applies one of the patterns that match; first letters keep their case."""
-    for pattern, replacement in rng.sample(rules, len(rules)):
-        matches = list(re.finditer(pattern, text, re.IGNORECASE))
-        if matches:
-            match = rng.choice(matches)
-            return text[: match.start()] + like(match.group(), _expand(match, replacement)) + text[match.end() :]
-    return None
+class _Patterns:
+    """Patterns with their replacements, found by a word that a sentence must have for a pattern to match."""
+
+    def __init__(self, rules: list[tuple[str, str]]):
+        self.by_word: dict[str, list[tuple[re.Pattern[str], str]]] = {}
+        for pattern, replacement in rules:
+            compiled = re.compile(pattern, re.IGNORECASE)
+            self.by_word.setdefault(_needed_word(pattern), []).append((compiled, replacement))
+
+    def apply_one(self, text: str, rng: random.Random) -> str | None:
+        """Applies one of the patterns that match; first letters keep their case."""
+        present = ["", *sorted({word for word in _WORD.findall(text.lower()) if word in self.by_word})]
+        rules = [rule for word in present for rule in self.by_word.get(word, ())]
+        for pattern, replacement in rng.sample(rules, len(rules)):
+            matches = list(pattern.finditer(text))
+            if matches:
+                match = rng.choice(matches)
+                return text[: match.start()] + like(match.group(), _expand(match, replacement)) + text[match.end() :]
+        return None
+
+
+_WORD = re.compile(r"[a-z]+")
+
+
+def _needed_word(pattern: str) -> str:
+    """The longest word that stands in every match of the pattern; "" where none is sure to."""
+    bare = re.sub(r"\\.|\[[^]]*\]", lambda m: " " if m.group() == r"\b" else "#", pattern)
+    while "(" in bare:  # what is behind a place stands beside its word, any other group may be a part of it
+        bare = re.sub(r"\([^()]*\)", lambda m: " " if m.group().startswith("(?<") else "#", bare)
+    words = [] if "|" in bare else re.findall(r"(?<![^ ^])[a-z]+(?![^ $])", bare)
+    return max(words, key=len, default="")
 
 
 def _expand(match: re.Match[str], replacement: str) -> str:
@@ -112,12 +142,16 @@ def _expand(match: re.Match[str], replacement: str) -> str:
     return match.expand(replacement)
 
 
+_PHRASES = _Patterns(PHRASES + FRAMES)
+_CONTRACTIONS = _Patterns(CONTRACTIONS)
+
+
 def _swap_phrase(text: str, rng: random.Random) -> str | None:
-    return _one_of(PHRASES, text, rng)
+    return _PHRASES.apply_one(text, rng)
 
 
 def _swap_contraction(text: str, rng: random.Random) -> str | None:
-    return _one_of(CONTRACTIONS, text, rng)
+    return _CONTRACTIONS.apply_one(text, rng)
 
 
 def _drop_intensifier(text: str, rng: random.Random) -> str | None:
@@ -132,7 +166,11 @@ _KEEP_RULES: list[Rule] = [
     _swap_contraction,
     _drop_intensifier,
     *MOVES,
+    *RESTRUCTURINGS,
 ]
+
+
+_DRAWS: dict[Rule, int] = {_swap_synonym: 6, _swap_phrase: 6, _swap_contraction: 2, _drop_intensifier: 2}
 
 
 def keep_meaning(text: str, rng: random.Random) -> str | None:
@@ -144,15 +182,37 @@ def keep_meaning(text: str, rng: random.Random) -> str | None:
     if len(text) > MAX_LENGTH:
         return None
     wanted = rng.choice((1, 1, 2, 3))
-    applied, result = 0, text
+    calm, end = _calmed(text)
+    applied, result = 0, calm
     for rule in rng.sample(_KEEP_RULES, len(_KEEP_RULES)):
         changed = rule(result, rng)
         if changed is not None and changed != result:
             result, applied = changed, applied + 1
         if applied == wanted:
             break
-    result = mend_articles(result)
+    result = _finished(result, end)
     return result if applied and result != text else None
+
+
+def rewordings(text: str, rng: random.Random) -> list[str]:
+    """Rewrites of `text` by one rule each that keep its meaning, all different; of rules with a choice, a few each."""
+    calm, end = _calmed(text)
+    found = []
+    for rule in _KEEP_RULES if len(text) <= MAX_LENGTH else ():
+        for _ in range(_DRAWS.get(rule, 1)):
+            if (changed := rule(calm, rng)) is None:
+                break
+            found.append(_finished(changed, end))
+    return [one for one in dict.fromkeys(found) if one != text]
+
+
+def _calmed(text: str) -> tuple[str, str]:
+    """A text with a full stop for its exclamation mark, since many rules look for one, and the mark it had."""
+    return (f"{text[:-1]}.", "!") if re.search(r"\w!$", text) else (text, "")
+
+
+def _finished(text: str, end: str) -> str:
+    return mend_articles(re.sub(r"\.$", end, text) if end else text)
 
 
 # ------------------------------------------------------------------------ rules that change the meaning

@@ -13,21 +13,29 @@ from collections.abc import Callable
 from .rewording_tables import (
     DATIVE_FOR,
     DATIVE_TO,
+    EARLY_TIME,
     GIVEN_IDIOMS,
     LATE_TIME,
+    LOOSE_TIME,
     MOVABLE_ADVERBS,
     PARTICLE_VERBS,
+    SINGLE_EVENTS,
     STREETS,
     TIMES,
 )
-from .verbs import BASE, GERUND, INFINITIVE
-from .word_tables import LOWERABLE, NAMES
+from .verbs import GERUND, INFINITIVE, PASTS
+from .word_tables import LOWERABLE, MORE_FEMALE, MORE_MALE, NAMES
 
 Rule = Callable[[str, random.Random], "str | None"]
 
+ALL_NAMES = {*NAMES, *MORE_MALE, *MORE_FEMALE}
 SUBJECTS = r"(?:I|he|she|they|we|it|you)"
 _LEADING_TIME = re.compile(rf"^({LATE_TIME}),? ([^\"?!,;:]+)\.$", re.IGNORECASE)
 _TRAILING_TIME = re.compile(rf"^([^\"?!,;:]+?) ({LATE_TIME})\.$")
+_LEADING_OTHER = re.compile(rf"^({EARLY_TIME}|{LOOSE_TIME}),? ([^\"?!,;:]+)\.$", re.IGNORECASE)
+_TRAILING_OTHER = re.compile(rf"^([^\"?!,;:]+?) ({LOOSE_TIME})\.$")
+_INFINITIVE = re.compile(r"\bto (?!(?:the|an?|his|her|my|their|our|work|school|him|me|them|us)\b)[a-z]+")
+_TWO_DEEDS = re.compile(r" and ([a-z]+)\b")
 _SUBORDINATE = re.compile(
     r"\b(?:when|but|because|while|if|so|before|after|until|till|since|that|who|where|as|and|although|though"
     r"|unless|whether)\b"
@@ -41,10 +49,26 @@ _LEADING_CLAUSE = re.compile(
     rf"^(When|After|Before|As|While|Because|Once) ({SUBJECTS} [^,;:\"?!A-Z]+), "
     r"((?:he|she|they|we|I|it|the|his|her|my|their|a|an|everyone|one|there) [^,;:\"?!]+)\.$"
 )
+_EVENT = "|".join(SINGLE_EVENTS)
+_LEADING_EVENT = re.compile(
+    rf"^(When|After|Before|As|While|Because|Once|Since|If|As soon as) ((?:the|his|her|my|their) (?:{_EVENT})"
+    r" [^,;:\"?!A-Z]+), ((?:he|she|they|we|I|his|her|my|their|everyone|[A-Z][a-z]+) [^,;:\"?!]+)\.$"
+)
+_LEADING_DEED = re.compile(
+    r"^(After|Before|While|Without|By|Upon) ([a-z]+ing\b[^,;:\"?!A-Z]*),"
+    r" ((?:he|she|they|we|I|[A-Z][a-z]+) [^,;:\"?!]+)\.$"
+)
+_LEADING_NAMED = re.compile(
+    r"^(When|After|Before|While|Because|Once) ((?:he|she|they) [^,;:\"?!A-Z]+), ([A-Z][a-z]+ [^,;:\"?!]+)\.$"
+)
+_TRAILING_EVENT = re.compile(
+    rf"^([^,;:\"?!]+?) (when|after|before|because) ((?:the|his|her|my|their) (?:{_EVENT}) [^,;:\"?!A-Z]+)\.$"
+)
 _TRAILING_CLAUSE = re.compile(
     rf"^([^,;:\"?!]+?) (when|after|before|while"
     rf"|because) ({SUBJECTS} (?!was$)[^,;:\"?!A-Z]+ [^,;:\"?!A-Z]+)\.$"
 )
+_LEADING_CLAUSES = (_LEADING_CLAUSE, _LEADING_EVENT, _LEADING_DEED, _LEADING_NAMED)
 _CAUSE = re.compile(rf"^([^,;:\"?!]+?),? so ({SUBJECTS} (?!could|would|can|will|won't)[^,;:\"?!]+)\.$")
 _CONCESSION = re.compile(rf"^([^,;:\"?!]+?),? but ({SUBJECTS} [^,;:\"?!]+)\.$")
 _ALTHOUGH = re.compile(rf"^Although ({SUBJECTS} [^,;:\"?!]+), ({SUBJECTS} [^,;:\"?!]+)\.$")
@@ -58,6 +82,7 @@ _ASKING = re.compile(
 )
 _DENIED = re.compile(r"n't\b|\b(?:not|never|rarely|hardly|no)\b")
 
+_MOVING = PASTS - {"was", "were", "had"}
 _ADVERB = "|".join(MOVABLE_ADVERBS)
 _LOWER_SUBJECT = rf"(?:{SUBJECTS}|(?:the|his|her|my|their|our) [a-z]+)"
 _SUBJECT = rf"(?:{_LOWER_SUBJECT}|[A-Z][a-z]+)"
@@ -101,56 +126,74 @@ def like(original: str, replacement: str) -> str:
     return replacement
 
 
-def _lowered(clause: str) -> str | None:
+def lowered(clause: str) -> str | None:
     """A clause as it stands inside a sentence; None where its first word may be no name and yet be capital."""
     first = clause.split()[0]
     if first in LOWERABLE:
         return clause[0].lower() + clause[1:]
-    return clause if first == "I" or first in NAMES else None
+    return clause if first == "I" or first in ALL_NAMES else None
+
+
+def _ends_in_time(clause: str) -> bool:
+    """Whether what follows may belong to the last word: an hour before, only when."""
+    return clause.split()[-1].removesuffix("s") in (*TIMES, "just", "only", "even", "right")
 
 
 def _move_time(text: str, rng: random.Random) -> str | None:
-    leading = _LEADING_TIME.match(text)
+    leading = _LEADING_TIME.match(text) or _LEADING_OTHER.match(text)
     if leading:
         time, rest = leading.groups()
         first = rest.split()[0]
-        subject = like("A", first) in LOWERABLE or first in NAMES or first == "I"
-        if _SUBORDINATE.search(rest) or _REPORTED.search(rest) or _NO_END.search(rest) or not subject:
+        subject = like("A", first) in LOWERABLE or first in ALL_NAMES or first == "I"
+        joined = _TWO_DEEDS.search(rest) if time.lower() in ("one day", "one night") else None
+        plain = rest.replace(" and ", " ", 1) if joined and joined[1] in PASTS else rest
+        if _SUBORDINATE.search(plain) or _REPORTED.search(rest) or _NO_END.search(rest) or not subject:
+            return None
+        if leading.re is _LEADING_OTHER and _INFINITIVE.search(rest):
             return None
         return f"{like('A', rest)} {time[0].lower() + time[1:]}."
-    trailing = _TRAILING_TIME.match(text)
+    trailing = _TRAILING_TIME.match(text) or _TRAILING_OTHER.match(text)
     if trailing:
         rest, time = trailing.groups()
         if _SUBORDINATE.search(rest) or _REPORTED.search(rest) or _NO_END.search(rest):
             return None
-        if (lowered := _lowered(rest)) is not None:
-            return f"{like('A', time)}, {lowered}."
+        if trailing.re is _TRAILING_OTHER and (
+            _INFINITIVE.search(rest) or rest.startswith(("It ", "There ")) or _ends_in_time(rest)
+        ):
+            return None
+        if (lowered_rest := lowered(rest)) is not None:
+            return f"{like('A', time)}, {lowered_rest}."
     return None
 
 
 def _move_clause(text: str, rng: random.Random) -> str | None:
-    leading = _LEADING_CLAUSE.match(text)
+    leading = next(filter(None, (pattern.match(text) for pattern in _LEADING_CLAUSES)), None)
     if leading:
         word, clause, main = leading.groups()
         if _REPORTED.search(main) or main.count(" ") < 2:
             return None
+        if leading.re is not _LEADING_CLAUSE and (_SUBORDINATE.search(main) or _INFINITIVE.search(main)):
+            return None
+        if main[0].isupper() and not main.startswith("I ") and main.split()[0] not in ALL_NAMES:
+            return None
         return f"{like('A', main)} {word.lower()} {clause}."
-    trailing = _TRAILING_CLAUSE.match(text)
+    trailing = _TRAILING_CLAUSE.match(text) or _TRAILING_EVENT.match(text)
     if trailing:
         main, word, clause = trailing.groups()
         if _REPORTED.search(main) or main.startswith("It ") or _ASKING.search(main):
             return None
-        if main.split()[-1] in (*TIMES, "just", "only", "even") or (word == "because" and _DENIED.search(main)):
+        if _ends_in_time(main) or (word == "because" and _DENIED.search(main)):
             return None
-        if (lowered := _lowered(main)) is not None:
-            return f"{like('A', word)} {clause}, {lowered}."
+        if trailing.re is _TRAILING_EVENT and (_SUBORDINATE.search(main) or _INFINITIVE.search(main)):
+            return None
+        if (moved := lowered(main)) is not None:
+            return f"{like('A', word)} {clause}, {moved}."
     return None
 
 
 def _swap_coordinated(text: str, rng: random.Random) -> str | None:
-    matches = [
-        m for m in re.finditer(r"\b([A-Z][a-z]+) and ([A-Z][a-z]+)\b(?!')", text) if m[1] in NAMES and m[2] in NAMES
-    ]
+    pairs = re.finditer(r"\b([A-Z][a-z]+) and ([A-Z][a-z]+)\b(?!')", text)
+    matches = [match for match in pairs if match[1] in ALL_NAMES and match[2] in ALL_NAMES]
     if not matches:
         return None
     match = rng.choice(matches)
@@ -160,7 +203,7 @@ def _swap_coordinated(text: str, rng: random.Random) -> str | None:
 def _cause_first(text: str, rng: random.Random) -> str | None:
     """It rained, so he left. -> Since it rained, he left."""
     match = _CAUSE.match(text)
-    if match is None or _SUBORDINATE.search(match[1]) or (cause := _lowered(match[1])) is None:
+    if match is None or _SUBORDINATE.search(match[1]) or (cause := lowered(match[1])) is None:
         return None
     if "," not in text or re.match(LATE_TIME, cause) or re.search(r"\b(?:say|said|think|thought|hoped?)$", cause):
         return None
@@ -172,7 +215,7 @@ def _concession_first(text: str, rng: random.Random) -> str | None:
     if match := _ALTHOUGH.match(text):
         return f"{like('A', match[1])}, but {match[2]}."
     match = _CONCESSION.match(text)
-    if match is None or _SUBORDINATE.search(match[1]) or (given := _lowered(match[1])) is None:
+    if match is None or _SUBORDINATE.search(match[1]) or (given := lowered(match[1])) is None:
         return None
     if " " not in given or re.search(r"\bsorry\b|^(?:no|every|any|some) ?(?:one|body)$", given):
         return None
@@ -183,11 +226,11 @@ def _move_adverb(text: str, rng: random.Random) -> str | None:
     """Soon, she left. -> She soon left. And back."""
     if match := _LEADING_ADVERB.match(text):
         adverb, subject, verb, rest = match.groups()
-        if verb in BASE and (re.fullmatch(_LOWER_SUBJECT, subject) or subject in NAMES):
+        if verb in _MOVING and (re.fullmatch(_LOWER_SUBJECT, subject) or subject in ALL_NAMES):
             return f"{like('A', subject)} {adverb.lower()} {verb}{rest}."
     if match := _INNER_ADVERB.match(text):
         subject, adverb, verb, rest = match.groups()
-        if verb in BASE and (subject := _lowered(subject) or "") and adverb.islower():
+        if verb in _MOVING and (subject := lowered(subject) or "") and adverb.islower():
             return f"{like('A', adverb)}, {subject} {verb}{rest}."
     return None
 
@@ -216,7 +259,7 @@ def _shift_receiver(text: str, rng: random.Random) -> str | None:
 
 
 def _may_receive(receiver: str) -> bool:
-    return receiver[0].islower() or receiver in NAMES
+    return receiver[0].islower() or receiver in ALL_NAMES
 
 
 def _exchange_infinitive(text: str, rng: random.Random) -> str | None:

@@ -1,84 +1,6 @@
-"""What `corruptions.keep_meaning` puts in place of words and phrases, and what it moves."""
+"""Patterns of what `corruptions.keep_meaning` puts in place of phrases, and words of the parts that it moves."""
 
-from .word_tables import pairs, words
-
-SYNONYMS = pairs("""
-    mom=mother, moms=mothers, dad=father, dads=fathers, grandma=grandmother, grandpa=grandfather
-    kids=children, guy>man, guys>men, lady>woman, ladies>women, folks>people, pal>friend, pals>friends
-    buddy>friend, buddies>friends, physician>doctor, cop>police officer, cops>police officers, kid>child
-    bought=purchased, buy>purchase, buying=purchasing, shouted=yelled, shouting=yelling, screamed>yelled
-    screaming>yelling, repaired>fixed, repairing>fixing, repair>fix, sobbed>cried, sobbing>crying
-    replied>answered, adored>loved, ended up=wound up, showed up>turned up
-    threw away>threw out, throw away>throw out, got home=arrived home, went back to=returned to
-    tried to=attempted to, trying to=attempting to, try to=attempt to, decided to=chose to
-    decide to=choose to, started to=began to, was able to>could, were able to>could, in order to>to
-    looked for=searched for, looking for=searching for, look for>search for, took place>happened
-    figured out>worked out, come back>return, ensured that>made sure that
-    picked out>chose, assisted>helped, desired>wanted
-    headed to>went to, resided>lived
-    began to cry>burst into tears, large>big, larger>bigger, largest>biggest, huge=enormous, tiny=very small
-    afraid>scared, scared=frightened, furious>very angry, ill>sick, clever=smart, delicious=tasty
-    terrible=awful, horrible=terrible, scary=frightening, amazing=wonderful, weird=strange, wealthy>rich
-    gross>disgusting, gorgeous>beautiful, difficult>hard, nervous=anxious, ecstatic>overjoyed
-    exhausted>very tired, unhappy>sad, fantastic>wonderful, elderly>old, intelligent>smart, lovely>beautiful
-    yummy>tasty, excited>thrilled, unwell>sick, quickly=rapidly, immediately=right away
-    instantly=at once, nearly=almost, maybe=perhaps, rarely=seldom, frequently=often, everyone=everybody
-    someone=somebody, anyone=anybody, nobody>no one, until=till, although>though, beside>next to
-    lots of=a lot of, several>a few, afterwards=after that, nowadays>these days, every day=each day
-    every night=each night, every morning=each morning, every week=each week, every year=each year
-    every weekend=each weekend, all day>the whole day, all night>the whole night, luckily=fortunately
-    unfortunately>sadly
-    right now=at the moment, immediately>at once
-    movie=film, photo>picture, photos>pictures, photograph>photo
-    photographs>photos, tv=television, bike=bicycle, bikes=bicycles, gift>present, gifts>presents
-    trash=garbage, couch=sofa, automobile>car, supper>dinner, cellphone>phone, error>mistake
-    errors>mistakes, airplane>plane, airplanes>planes, fridge=refrigerator, math>mathematics, exam>test
-    exams>tests, vacations>holidays, restroom>bathroom, cab=taxi, vehicle>car, residence>home, infant>baby
-    sneakers>running shoes, grocery store=supermarket, ice cream parlor>ice cream shop
-    gas station>petrol station, cookies>biscuits, soccer>football, apartment>flat, backpack>rucksack
-    boyfriend>partner, girlfriend>partner, physicians>doctors, automobiles>cars
-    coworker=colleague, coworkers=colleagues, co-worker=colleague, co-workers=colleagues, classmates>fellow students
-    teenager>teen, teenagers>teens, neighborhood>area, lawyer=attorney, lawyers=attorneys
-    clothes>clothing
-    purse=handbag, medication>medicine, basement=cellar, attic=loft, rug=carpet, trash can=garbage can, woods=forest
-    trousers>pants, belly>stomach, contest=competition, mall=shopping center
-    movie theater=cinema, cash>money, highway=freeway, journey>trip, nap>short sleep
-    diner>small restaurant, essay>paper, nightmare=bad dream, nightmares=bad dreams, scent>smell
-    noise>sound, noises>sounds, parking lot=car park, famous=well known, incorrect>wrong, inexpensive>cheap
-    expensive=costly, beautiful>gorgeous, awesome>great, boring>dull, quiet>silent, brave=courageous, polite=courteous
-    rude=impolite, worried about>concerned about, annoyed=irritated, embarrassed>ashamed, shocked=stunned
-    surprised=astonished, amazed=astonished, confused=puzzled, jealous=envious, dirty=filthy, messy=untidy
-    dangerous>risky, noisy>loud
-    heartbroken>devastated, depressed>very sad, thankful=grateful, upset about>unhappy about
-    upset with>annoyed with, excited about>thrilled about, wonderful>marvelous, adorable=cute, sleepy>drowsy
-    starving>very hungry, freezing>very cold, soaked>dripping wet, not long ago>recently, usually=normally
-    completely=totally, entirely>completely, especially=particularly, exactly=precisely, barely=hardly
-    initially=at first, sometimes=at times, occasionally=now and then, currently=at present, soon after=shortly after
-    previously>earlier, obviously=clearly, by accident>accidentally, forever>for good, anyway=anyhow
-    instead of=rather than, because of>due to, even though=although, despite=in spite of, whenever>every time
-    each other=one another, close to>near, plenty of>lots of, two times>twice, by himself=on his own
-    by herself=on her own, by myself=on my own, by themselves=on their own, for free>at no cost, of course>naturally
-    as a result>because of this, the other day>a few days ago, at that moment=just then
-    a lot more>much more, a lot better>much better, so much fun>such fun, every single>each, all kinds of=all sorts of
-    looked after=took care of, look after=take care of, looking after=taking care of, made fun of=mocked
-    making fun of=mocking, make fun of=mock, came up with>thought of, got rid of=disposed of, get rid of=dispose of
-    got ready for=prepared for, getting ready for=preparing for, get ready for=prepare for, signed up for=enrolled in
-    sign up for=enroll in, broke up with=split up with, dropped out of>quit, cleaned up>tidied up, clean up>tidy up
-    cleaning up>tidying up, wanted to>wished to, planned to=intended to
-    planning to=intending to, plan to=intend to, agreed to>consented to, refused to=declined to, promised to=vowed to
-    hurried to=rushed to, walked up to=approached
-    stayed home=remained at home, stayed at home=remained at home, stayed up>remained awake, completed>finished
-    chose>selected, choose>select, chosen>selected, ruined>spoiled, destroyed=wrecked, built=constructed
-    build=construct, noticed=spotted, phoned>called, texted>messaged
-    apologized>said sorry, jumped>leaped, argued=quarreled, crashed into>smashed into, appeared to=seemed to
-    had a hard time=had trouble, having a hard time=having trouble, went shopping>did some shopping
-    went on a trip=took a trip, went outside>stepped outside, went inside>stepped inside
-    got home from=came home from, got a job=found a job
-    stopped by=dropped by, spoke to=talked to, talked with>spoke with, speak to=talk to, speaking to=talking to
-    talking about=speaking about, talked about=spoke about, learned how to>learned to, learn how to>learn to
-    used to love>once loved, kept on>continued, got into a fight=had a fight
-    had an idea=came up with an idea
-""")
+from .word_tables import words
 
 # Swaps that need a look at the neighbours; the replacement takes over the case of the first letter.
 PHRASES: list[tuple[str, str]] = [
@@ -169,7 +91,8 @@ PHRASES: list[tuple[str, str]] = [
         r"helped \1 to ",
     ),
     (
-        r"\bput (it|them|the \w+|his \w+|my \w+) (?=in the|on the|in a\b|on a\b|in his|in her"
+        r"\b(?<!to )(?<!would )(?<!could )(?<!not )(?<!n't )(?<!can )(?<!will )(?<!should )(?<!and )(?<!you )(?<!him )"
+        r"(?<!her )(?<!them )(?<!me )put (it|them|the \w+|his \w+|my \w+) (?=in the|on the|in a\b|on a\b|in his|in her"
         r"|on his|on her|into)",
         r"placed \1 ",
     ),
@@ -257,7 +180,14 @@ PHRASES: list[tuple[str, str]] = [
         r"|out\b|off\b|know\b|be\b|alone\b)(?=[a-z]{3})",
         r"\1 allowed \2 to ",
     ),
-    (r"\basked for (?=an?\b|the\b|his\b|her\b|some\b|more\b)", r"requested "),
+    (r"(?<!was )(?<!were )(?<!been )(?<!being )\basked for (?=an?\b|the\b|his\b|her\b|some\b|more\b)", r"requested "),
+    (r"\b(was|were|felt|is|are|so|very) embarrassed(?=[.,]| (?:of|that)\b)", r"\1 ashamed"),
+    (r"\b(was|were|is|are) (?:surprised|amazed)(?=[.,]| (?:to|that|when|at|by|how)\b)", r"\1 astonished"),
+    (
+        r"\bnoticed (?=(?:an?|some|two|several) (?!(?:\w+ ){0,2}(?:smells?|sounds?|noises?|pain|changes?|differences?"
+        r"|lot|patterns?|feeling|problems?|lump|lack|leak|odor|bit)\b))",
+        r"spotted ",
+    ),
     (
         r"\bcalled (?=(?:his|her|my|their|the) (?:mom|mother|dad|father|friend|sister|brother|boss|wife|husband|police"
         r"|doctor|parents|landlord|bank)[.,])",
@@ -347,11 +277,15 @@ PHRASES: list[tuple[str, str]] = [
     (r"\bhad no idea\b", r"did not know"),
     (r"\ball the time\b", r"constantly"),
     (
-        r"\b(two|three|four|five|six|seven|eight|nine|ten) (?=(?:days|weeks|months|years|hours"
-        r"|minutes|miles|dollars)\b)",
+        r"(?<!or )(?<!to )(?<!and )(?<!-)(?<!of )(?<!the )(?<!^)\b(two|three|four|five|six|seven|eight|nine"
+        r"|ten) (?!(?:hours|years|minutes|feet) and)(?=(?:days|weeks|months|years|hours"
+        r"|minutes|miles|dollars|times|people|kids|children|pounds|friends|dogs|cats|eggs|books|cars|boxes|pieces"
+        r"|slices"
+        r"|feet|inches|cups|tickets|pairs|games|classes|shirts|cookies|puppies|kittens|girls|boys|bags|bottles)\b)",
         "{digits}",
     ),
-    (r"(?<![\d.,:$-])\b([2-9]|10) (?=(?:days|weeks|months|years|hours|minutes|miles|dollars)\b)", "{words}"),
+    (r"(?<![\w$])\$(\d+)(?=\.$|, | (?:for|to|from|on|in|and|at|but)\b)", r"\1 dollars"),
+    (r"(?<![\d.,:$-])(?<!or )(?<!to )(?<!and )(?<!No )(?<!^)\b([2-9]|10) (?=[a-z]+s\b)", "{words}"),
 ]
 
 CONTRACTIONS: list[tuple[str, str]] = [
@@ -381,6 +315,33 @@ CONTRACTIONS: list[tuple[str, str]] = [
         r"\1'd ",
     ),
     (r"\b(he|she|I|they|we) would (?=(?:have|be|never|always|go|get|like)\b)", r"\1'd "),
+    (
+        r"\b(he|she|I|they|we) had (?=(?:taken|given|eaten|told|come|become|started|bought|heard|written|spent|driven"
+        r"|fallen|grown|met|gotten|wanted|worked|tried|planned|decided|saved|asked|invited|ordered|moved|stopped"
+        r"|missed"
+        r"|dropped|waited|agreed|learned|finished|forgot|broken (?:his|her|my|the)|won|passed|used|met|also|already"
+        r"|finally|recently)\b(?! (?:money|enough|an?)\b))",
+        r"\1'd ",
+    ),
+    (
+        r"(?<!how )(?<!what )\b(he|she|I|they|we) would (?=(?:make|take|see|buy|come|give|find|tell|lose|win|try"
+        r"|need|do"
+        r"|play|eat|work|feel|keep|help|wait|stay|start|ask|look|leave|miss|love|rather|meet|pay|run|die|become|wear"
+        r"|sing|teach|learn|use|call|walk|stop|turn|visit|bring|cook|enjoy|watch|drive|sit|live|move|spend|save)\b)",
+        r"\1'd ",
+    ),
+    (
+        r"(?<!what )(?<!how )(?<!where )(?<!who )(?<!when )(?<!as )(?<!than )\b(he|she|it) is (?=(?:now|never"
+        r"|always|going"
+        r"|very|too|happy|in|on|at|afraid|sad|all|still|still|happy|excited|able|ready|sick|late|tired|hard|my|his|her"
+        r"|about|also|almost|only|sure|good|glad|upset|hungry|married|from)\b)",
+        r"\1's ",
+    ),
+    (
+        r"\b(he|she|it) has (?=(?:been|gone|lost|become|gotten|never \w+ed|always \w+ed|decided|started|made a)\b)",
+        r"\1's ",
+    ),
+    (r"\bwho is (?=\w)", r"who's "),
     (r"\b(he|she|I|they|we)'d (?=(?:been|forgotten|gone|lost|made|done|found|seen|won)\b)", r"\1 had "),
     (r"\b(he|she|I|they|we)'d (?=(?:have|be|go|get|like)\b)", r"\1 would "),
 ]
@@ -404,11 +365,82 @@ LATE_TIME = (
 
 # ------------------------------------------------------------------------------------------------- parts that move
 
+# Which time a leading phrase names that does not go to the front so easily.
+EARLY_TIME = (
+    r"at (?:school|work|home|first|the (?:hospital|airport|beach|pool|lake|museum|theater|concert|gym|library|bar))"
+    r"|in (?:high school|middle school|elementary school|college|class)|all day|for (?:dinner|breakfast|lunch"
+    r"|Christmas|Halloween|(?:his|her|my|their) birthday)|in the (?:past|future|garage|kitchen|living room)"
+)
+# Which goes to the front where no infinitive stands before it.
+LOOSE_TIME = (
+    r"at the end of the (?:day|week|month|year|night|game|season|semester|show|party)|on the way (?:home|there|back"
+    r"|to (?:work|school))|on (?:his|her|my|their) way (?:home|to (?:work|school))|in (?:19|20)\d\d"
+    r"|during the (?:night|day|summer|winter|game|party|movie|show|week|storm|trip|ride|test|class)"
+    r"|over the (?:summer|weekend|winter|years)|last (?:Christmas|spring|fall|Halloween|Thanksgiving)"
+    r"|on (?:Christmas|Halloween|Thanksgiving)(?: day| eve| morning| night)?|as a (?:child|kid)"
+    r"|in the middle of the night|this weekend|one time"
+    r"|on (?:Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday) (?:morning|afternoon|evening|night)"
+    r"|(?:after|before) (?:the|his|her|my|their) (?:game|movie|party|show|class|meal|concert|wedding|meeting|shower"
+    r"|lesson|interview|test|race|performance|trip|funeral|storm)|before (?:bed|school|work|dinner|class)"
+)
+
 STREETS = words("street road highway cliff roof driveway hill corner path stairs lane aisle hallway block mountain")
 TIMES = words("day week month year night morning afternoon evening hour time moment")
 MOVABLE_ADVERBS = words("""
     soon suddenly finally eventually immediately quickly slowly recently sometimes usually luckily fortunately
     unfortunately sadly
+""")
+# What a clause may begin with that no later pronoun of a person stands for.
+SINGLE_EVENTS = words("""
+    day bell phone alarm game movie storm rain food pizza time party show weekend sun bus train class results door power
+    lights light bill package concert week month test race music timer cake dinner snow weather car mail
+    plane doorbell ride trip meeting oven smoke fire water
+""")
+MANNERS = words("""
+    carefully slowly quickly quietly gently angrily happily nervously calmly politely loudly immediately excitedly
+    patiently anxiously eagerly proudly softly silently gladly hastily frantically
+""")
+PERSONS = (
+    dict.fromkeys(words("man boy dad father brother husband son uncle grandfather grandpa boyfriend nephew"), "he")
+    | dict.fromkeys(
+        words("woman girl mom mother sister wife daughter aunt grandmother grandma girlfriend niece"), "she"
+    )
+    | dict.fromkeys(words("kids children friends parents boys girls men women police neighbors students"), "they")
+    | dict.fromkeys(words("dog cat puppy kitten bird car"), "it")
+)
+ANYONE = words("""
+    friend boss teacher doctor neighbor coach cousin manager owner officer waiter driver customer coworker baby man one
+""")
+BASE_TOO = {"read", "put", "hit", "cut", "set", "let", "quit"}  # pasts that may go with an earlier `to` or `would`
+HOLDS_CLAUSE = set(
+    words("""
+    said thought knew felt hoped realized saw heard told wished decided noticed made let watched believed figured found
+    had got wanted helped
+""")
+)
+ACTIVITIES = words("""
+    waited worked lived played studied practiced walked talked slept cried searched looked trained stayed drove ran
+    argued dated swam hiked danced read fished wandered
+""")
+# Words whose pairs have no fixed order.
+STATES = words("""
+    tired hungry excited nervous sad happy angry scared upset cold wet dirty dark quiet sick lonely confused
+    embarrassed frustrated proud relieved surprised worried bored thirsty sore dizzy funny kind nice friendly smart
+    pretty beautiful delicious tasty fresh warm soft fluffy old ugly expensive boring loud rude mean lazy shy thin tall
+    strong healthy shocked hurt afraid frightened anxious ashamed exhausted weak pale messy smelly cute sweet hot
+    sunny windy rainy humid clean empty broken crowded noisy stressed depressed heartbroken playful brave clever
+    grateful thankful furious miserable comfortable cozy fun interesting painful scary dangerous
+""")
+FREE_NOUNS = words("""
+    milk eggs bread butter cheese apples oranges bananas grapes carrots onions tomatoes lettuce potatoes cookies cake
+    pizza soda chips candy popcorn juice coffee tea water fruit vegetables meat chicken beef pasta soup salad flour
+    sugar chocolate toys books games clothes shoes shirts pants dresses jewelry flowers balloons food drinks snacks
+    blankets pillows towels movies music friends family neighbors cousins parents teachers aunts uncles dogs cats birds
+    horses cows pigs chickens fish rabbits paint paper pencils pens tables chairs cars trucks bikes books magazines
+    math science history english art football basketball baseball soccer tennis swimming fishing hiking camping
+    running cooking reading painting singing dancing drawing writing mushrooms peppers pepperoni strawberries
+    blueberries peaches cherries muffins donuts hamburgers sausage pancakes waffles sandwiches roses hats gloves scarves
+    socks coats boots sweaters cards stickers crayons markers rocks sticks leaves trees bushes sand shells gold silver
 """)
 PARTICLE_VERBS = {
     verb: particles.split()

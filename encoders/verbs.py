@@ -1,6 +1,6 @@
 """Forms of everyday English verbs."""
 
-from .word_tables import DOUBLED_GERUNDS, DOUBLING_VERBS, IRREGULAR_PASTS, REGULAR_VERBS
+from .word_tables import DOUBLED_GERUNDS, DOUBLING_VERBS, IRREGULAR_PASTS, MORE_VERBS, REGULAR_VERBS
 
 
 def _past_of(verb: str) -> str:
@@ -21,5 +21,6 @@ def _gerund_of(verb: str) -> str:
 
 PAST = {verb: _past_of(verb) for verb in REGULAR_VERBS} | IRREGULAR_PASTS | {"have": "had", "do": "did"}
 BASE = {past: verb for verb, past in PAST.items() if past != verb}
+PASTS = {*PAST.values(), *map(_past_of, MORE_VERBS), "was", "were", "put", "hit", "cut", "read", "set"}
 GERUND = {verb: _gerund_of(verb) for verb in PAST} | {"go": "going"}
 INFINITIVE = {gerund: verb for verb, gerund in GERUND.items()}

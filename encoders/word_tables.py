@@ -61,6 +61,16 @@ FEMALE = words("""
     Sherry Sofia Sophia Sophie Stacy Stephanie Susan Susie Suzy Tammy Tanya Tara Teresa Tiffany Tina
     Tracy Valerie Vanessa Vicky Victoria Wanda Wendy Yvonne Zoe
 """)
+# Known to be names, but no part of NAMES, whose names change into each other.
+MORE_MALE = words("""
+    Jay Nate Aaron Ricky Matthew Jackson Cal Shawn Brett Sal Carlos Ronnie Freddy Leo Lance Lenny Ike Francis Cameron
+    Manny Liam Shane Abe Al Graham Timothy Troy Marco Glen
+""")
+MORE_FEMALE = words("""
+    Allie Kay Jenna Ali Kia Ida Sasha Miranda Jessie Kelsi Lindsay Maya Jess Whitney Lilly Meg Madison Anita Marge Susy
+    Tia Cara Carly Morgan Lynn Rhonda Lana Nell Leslie Stacey Aya Missy Lacy Kelsey Briana Marissa Ally Kylie Marcy
+    Marsha Tori Janie Sadie Elena Shannon Deb Liza Maddie
+""")
 NAMES = {name: MALE for name in MALE} | {name: FEMALE for name in FEMALE}
 
 NUMBERS = words("two three four five six seven eight nine ten eleven twelve")
@@ -93,5 +103,27 @@ REGULAR_VERBS = words("""
     raise reach recover release report rescue scare shop ski skip snap spot stare step struggle suggest
     surprise swallow sweat switch tie touch toss trust type unpack vote warn water wipe wonder wrap yawn
 """)
+# Not among REGULAR_VERBS, whose sentences are negated.
+MORE_VERBS = words("""
+    add adjust allow announce approach argue assume attack avoid beg behave blame block boil boast bounce breathe brush
+    burn bury call calm cancel care cause cheat chew collapse comfort compete compliment confess confront consider
+    contact continue convince count cover crack crawl cross damage dare decorate defend deliver demand deserve
+    dial display donate download drip embarrass employ empty escape examine excuse explore express face
+    fasten figure file float fold force freak frown gain gasp gaze giggle glance glare glue greet grill grin
+    groan guard guide heal heat host hop inform inspect install instruct insist interview
+    introduce lean locate lower march melt miss moan mount mow nod notify obtain organize panic
+    paddle park participate pause pay peek peel perform phone photograph place please plead pour praise press
+    pretend prevent print produce protect proceed punch punish question race reply realize recognize recommend recover
+    refill register rehearse reject relate remain remind remove rent replace request research resign respond retire
+    roll row ruin sail scold scoop scrape scratch scrub seal seem select settle sew shave shower sigh signal sip slap
+    slice smell smoke snatch sneak sneeze sniff soak sob spill spray sprain sprint squeeze squirt stab staple
+    stir stitch store strap stretch stroll stuff stumble suffer supply support survive suspect sway swerve tackle tape
+    tease tempt text thank tickle tighten toast trace track transfer treat tremble trim tug turn twist type unlock
+    unwrap update urge vacuum volunteer vomit vow wade wag wander warm wave weigh whine whisper whistle wink
+    wrestle yank
+""")
 DOUBLED_GERUNDS = words("get run swim win sit cut put begin forget hit dig let set quit")
-DOUBLING_VERBS = words("stop plan drop hug trip slip grab pat ship chat shop skip snap spot step wrap")
+DOUBLING_VERBS = words("""
+    stop plan drop hug trip slip grab pat ship chat shop skip snap spot step wrap beg drip hop nod scrub stab strap stir
+    tug wag trim unwrap
+""")

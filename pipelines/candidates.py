@@ -15,18 +15,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..encoders.corruptions import keep_meaning
+from ..encoders.corruptions import rewordings
 from .guards import facts, guard_warnings
 from .ladder import loops, words
 from .paraphrase_options import CHANGE_WEIGHT, WARNING_WEIGHT
 from .sentence_encoders import load_sentence_encoder
 
-FLUENCY_WEIGHT = 1.0
+FLUENCY_WEIGHT = 0.5
 LIKELIHOOD_WEIGHT = 0.2
-LOSS_WEIGHT = 0.5
+LOSS_WEIGHT = 0.75
 ADDITION_WEIGHT = 1.0
-RULE_WEIGHT = 0.6
-RULE_TRIES = 20
+RULE_WEIGHT = 1.0
+MOST_BY_RULE = 24
 INVENTION_WEIGHT = 0.1
 
 Embed = Callable[[Sequence[str]], Tensor]
@@ -101,10 +101,19 @@ def edit_distance(source: str, text: str) -> float:
 
 @lru_cache(maxsize=10_000)
 def by_rule(source: str) -> tuple[str, ...]:
-    """Rewordings by the rules that keep the meaning (synonyms, phrases, contractions); () where none applies."""
+    """Rewordings by the rules that keep the meaning (synonyms, phrases, contractions); () where none applies.
+
+    First those by one rule, then those by one more, and so on, as many as there is room for.
+    """
     rng = Random(0)
-    found = (keep_meaning(source, rng) for _ in range(RULE_TRIES))
-    return tuple(distinct(source, [text for text in found if text is not None]))
+    found: list[str] = []
+    last = [source]
+    while last and len(found) < MOST_BY_RULE:
+        further = [text for one in last for text in rewordings(one, rng)]
+        rng.shuffle(further)
+        last = distinct(source, [*found, *further])[len(found) : MOST_BY_RULE]
+        found += last
+    return tuple(found)
 
 
 def lost_information(source: str, text: str, information: Callable[[str], float]) -> float:
