@@ -93,6 +93,27 @@ class DocumentParaphrases:
         return self.candidates[place][min(number, len(self.candidates[place]) - 1)]
 
 
+@dataclass(frozen=True)
+class _Meant:
+    """A sentence and what its candidates are measured against.
+
+    Attributes:
+        source: the sentence.
+        vectors: (M, C) of it and of its rewordings by rule, which mean the same as far as the rules know.
+        latents: (K, D).
+        nats: its log-probability by the decoder without latents.
+        told: the same with its gist.
+        count: its tokens.
+    """
+
+    source: str
+    vectors: Tensor
+    latents: Tensor
+    nats: Tensor
+    told: Tensor
+    count: Tensor
+
+
 class ParaphrasePipeline(StoryPipeline):
     """Paraphrases sentences: encode, perturb, decode with sampling, drop copies, rank.
 
@@ -400,7 +421,8 @@ class ParaphrasePipeline(StoryPipeline):
         """What was written of each sentence, its edits one by one, and the best of them together."""
         edits = [single_edits(source, some) for source, some in zip(sources, texts, strict=True)]
         whole = [distinct(source, [*some, *one]) for source, some, one in zip(sources, texts, edits, strict=True)]
-        found = self._measure(sources, whole, embed, warning_weight)
+        meant = self._meant(sources, embed)
+        found = self._measure(meant, whole, embed, warning_weight)
         together = []
         for source, one, known in zip(sources, edits, found, strict=True):
             order = sorted((candidate for candidate in known if candidate.text in one), key=lambda each: -each.score)
@@ -408,34 +430,40 @@ class ParaphrasePipeline(StoryPipeline):
             texts_of = combinations(source, [one[candidate.text] for candidate in order], wanted, count)
             have = [candidate.text for candidate in known]
             together.append(distinct(source, [*have, *texts_of])[len(have) :])
-        more = self._measure(sources, together, embed, warning_weight)
+        more = self._measure(meant, together, embed, warning_weight)
         return [[*known, *new] for known, new in zip(found, more, strict=True)]
 
+    def _meant(self, sources: list[str], embed: Embed) -> list[_Meant]:
+        """What candidates are measured against."""
+        same = [[source, *self._fitting(by_rule(source))] for source in sources]
+        vectors = embed([text for some in same for text in some]).float().cpu().split([len(some) for some in same])
+        latents = encode_texts(self.encoder, self.tokenizer, sources)
+        nats, counts = self.log_probability(sources)
+        told, _ = self.log_probability(sources, latents)
+        return [_Meant(*parts) for parts in zip(sources, vectors, latents, nats, told, counts, strict=True)]
+
     def _measure(
-        self, sources: list[str], texts: list[list[str]], embed: Embed, warning_weight: float
+        self, meant: list[_Meant], texts: list[list[str]], embed: Embed, warning_weight: float
     ) -> list[list[Candidate]]:
         """Texts that fit the encoder, with their scores."""
         texts = [self._fitting(some) for some in texts]
-        meant = [[source, *self._fitting(by_rule(source))] for source in sources]  # the same, as far as the rules know
-        flat = [text for some in (*meant, *texts) for text in some]
-        owner = [number for some in (meant, texts) for number, one in enumerate(some) for _ in one]
-        vectors, (nats, counts) = embed(flat).float().cpu(), self.log_probability(flat)
-        fluencies = nats / counts
-        told, _ = self.log_probability(flat, encode_texts(self.encoder, self.tokenizer, sources)[owner])
-        measured, is_word = [], cache(self._is_word)
-        row, first = 0, sum(map(len, meant))
-        information = cache(self._information)
-        for source, same, some in zip(sources, meant, texts, strict=True):
-            part = slice(first, first := first + len(some))
-            alike = vectors[part] @ vectors[row : row + len(same)].T
-            fluent = (fluencies[part] - fluencies[row]).clamp_max(0).tolist()
-            likely = ((told[part] - told[row]) / counts[row]).clamp_max(0).tolist()
-            odd = [invented(source, text, is_word) for text in some]
-            changed = [changed_information(source, text, information) for text in some]
-            near = alike.amax(1).tolist()
-            scores = alike[:, 0].tolist(), near, fluent, likely, odd, changed
-            measured.append(measure(source, some, *scores, warning_weight))
-            row += len(same)
+        flat = [text for some in texts for text in some]
+        if not flat:
+            return [[] for _ in texts]
+        sizes = [len(some) for some in texts]
+        latents = torch.stack([one.latents for one in meant]).repeat_interleave(torch.tensor(sizes), 0)
+        nats, counts = self.log_probability(flat)
+        told, _ = self.log_probability(flat, latents)
+        parts = (part.split(sizes) for part in (embed(flat).float().cpu(), nats / counts, told))
+        measured, is_word, information = [], cache(self._is_word), cache(self._information)
+        for one, some, vectors, fluency, likelihood in zip(meant, texts, *parts, strict=True):
+            alike = vectors @ one.vectors.T
+            fluent = (fluency - one.nats / one.count).clamp_max(0).tolist()
+            likely = ((likelihood - one.told) / one.count).clamp_max(0).tolist()
+            odd = [invented(one.source, text, is_word) for text in some]
+            changed = [changed_information(one.source, text, information) for text in some]
+            scores = alike[:, 0].tolist(), alike.amax(1).tolist(), fluent, likely, odd, changed
+            measured.append(measure(one.source, some, *scores, warning_weight))
         return measured
 
     def _fitting(self, texts: Sequence[str]) -> list[str]:

@@ -123,13 +123,17 @@ def test_what_a_rare_word_costs(pipeline: ParaphrasePipeline) -> None:
 def test_what_the_gist_does_not_say_is_unlikely(pipeline: ParaphrasePipeline) -> None:
     texts = ["He bought a new car.", "He purchased a new car.", "He bought a new zebra.", "He a bought new car."]
     with torch.no_grad():
-        ((same, reworded, other, swapped),) = pipeline._measure(texts[:1], [texts], pipeline.embed, 0.1)
+        meant = pipeline._meant(texts[:1], pipeline.embed)
+        ((same, reworded, other, swapped),) = pipeline._measure(meant, [texts], pipeline.embed, 0.1)
     assert same.likelihood == 0 > reworded.likelihood > other.likelihood
     assert swapped.likelihood < -1 and swapped.score < reworded.score
 
 
 def test_rules_reword_and_lose_nothing(pipeline: ParaphrasePipeline) -> None:
     assert "He purchased it." in by_rule("He bought it.") and by_rule("Xyzzy.") == ()
+    further = by_rule("He bought a big car for his mom.")
+    assert {"He purchased a big car for his mom.", "He purchased a large car for his mother."} <= set(further)
+    assert len(set(map(normalised, further))) == len(further) <= 24
     mixed, own = (paraphrase(pipeline, ["He bought it."], method=method, num=20)[0] for method in ("mixed", "meaning"))
     (reworded,) = [one for one in mixed if one.text == "He purchased it."]
     assert reworded.lost == reworded.added == 0 and not any(one.text == "He purchased it." for one in own)
