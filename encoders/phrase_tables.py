@@ -192,10 +192,12 @@ FRAMES = frames(r"""
         | (?:and|with|without|after|before|when)\b)) => walked out of_
     (?:walked|went) out of (?=(?:the|<his>) (?:room|house|store|restaurant|building|bar|classroom|theater|shop\
         |office)\b) => left_
-    saw that => noticed that
+    saw that (?=(?:<he>|there|the|<his>) ) => noticed that_
     worked (?:very |really |so )?hard(?=[.!]| to) => put in a lot of effort
     <past>sat down(?! to (?:dinner|lunch|breakfast)| for| restaurant| dinner| meal) => took a seat
     came over<end> => stopped by
+    <past>stopped by(?= to\b|<end>) => dropped by
+    dropped by(?= to\b|<end>) => stopped by
     (I|he|she|they|we|^[A-Z][a-z]+) hit (?=(?:an?|the|<his>|another) (?:tree|car|ground|pole|deer|wall|curb|floor\
         |fence|mailbox|target|truck|dog|window|rock)\b) => \1 struck_
     <past>grabbed (?=(?:an?|the|<his>|some) (?!bite|seat|beer|drink|coffee|hold|attention|arm|meal|snack)\w) => took_

@@ -197,11 +197,12 @@ PHRASES: list[tuple[str, str]] = [
     (r"\bstopped (?=(?:smok|drink|work|eat|play|go|talk|buy|call|see)\w*ing\b)", r"quit "),
     (r"\b(?:wasn't|weren't|was not|were not) able to\b", r"couldn't"),
     (
-        r"\b(I|he|she|it) (?:couldn't|could not) (?!help|wait|believe|stand|be\b|care|agree|stop|possibl|happen"
+        r"\b(I|he|she|it) (?:couldn't|could not) (?!help|wait|believe|stand|be\b|but\b|care|agree|stop|possibl|happen"
         r"|get\b)(?=[a-z]{3})",
         r"\1 was unable to ",
     ),
     (r"\bwas unable to\b", r"couldn't"),
+    (r"\bthe (?-i:US|United States)(?=[.,!]| (?:and|to|for|when|in|with)\b)", r"America"),
     (r"\bmore than (?=\d|two|three|four|five|six|ten|twenty|a hundred|an hour|a year|half\b)", r"over "),
     (
         r"\b(for|in|took|cost|paid|lasted|spent|is|was) over (?=\d+ |two |three |four |five |ten |twenty "

@@ -74,7 +74,7 @@ SYNONYMS = pairs("""
     had a hard time=had trouble, having a hard time=having trouble, went shopping>did some shopping
     went on a trip=took a trip, went outside>stepped outside, went inside>stepped inside
     got home from=came home from, got a job=found a job
-    stopped by=dropped by, spoke to=talked to, talked with>spoke with, speak to=talk to, speaking to=talking to
+    spoke to=talked to, talked with>spoke with, speak to=talk to, speaking to=talking to
     talking about=speaking about, talked about=spoke about, learned how to>learned to, learn how to>learn to
     used to love>once loved, kept on>continued, got into a fight=had a fight
     had an idea=came up with an idea
@@ -100,8 +100,8 @@ SYNONYMS = pairs("""
     from that day on=from that point on, once again=once more, on a regular basis>regularly, on a daily basis>daily
     on purpose>deliberately, a lot of the time>much of the time
     little by little=bit by bit, day by day>gradually, as usual>as always, high school student>high schooler
-    high school students>high schoolers, the united states>America
-    the US>America, the U.S.>the US, straightaway>right away, hilarious>very funny, spectacular>amazing
+    high school students>high schoolers
+    the U.S.>the US, straightaway>right away, hilarious>very funny, spectacular>amazing
     stunning>gorgeous, superb>excellent, disgusting>gross, leapt>leaped, woke up early=got up early
     wake up early=get up early, woke up late=got up late, in the nick of time>just in time
     cell phone>phone, cell phones>phones, pet store=pet shop, toy store=toy shop, candy store=candy shop
