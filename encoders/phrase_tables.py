@@ -284,7 +284,14 @@ FRAMES = frames(r"""
     <finite>put (?=(?:the|<his>|some|an?|all|two|three) (?!blame|thought|effort|smile|time|work|pressure|strain\
         |stop|end|damper|lot|energy|money|faith|trust|offer|bet|weight|name|foot|mind|hands?|faces?|feet|eyes?)\
         (?:[a-z]+ ){1,2}(?:in|on|into|onto|under|inside) (?:the|an?|<his>) ) => placed_
-    (<was>|got|been|so|very) sick(?=[.,]| (?:and|for|in|after|on|during|all|today|yesterday)\b) => \1 ill
+    (<was>|got|been|so|very) sick(?=[.,]| (?:and(?! tired)|for|in|after|on|during|all|today|yesterday)\b) => \1 ill
+    (<was>|got|been|so|very|became|fell) ill(?=[.,]| (?:and|for|in|after|on|during|all|today|yesterday)\b) => \1 sick
+    (<was>|is|so|very|too) afraid(?=[.,]| (?:of|to|and|but|because|when|at first)\b) => \1 scared
+    kid(?=[.,]| (?:and|was|had|is|in|at|on|with|who|to|from|named|that)\b) => child
+    at first(?=[.,!]| (?:<he>|the|but|and|because)\b) => initially
+    no one(?! of\b| else\b) => nobody
+    gift(?=[.!]| (?:for|to|from) (?:<him>|<his>)\b) => present
+    clothes(?=[.,!]| (?:and|to|for|in|on|at|from|with|that (?:she|he|I|they))\b) => clothing
     (<was>|is) (?:fast )?asleep => \1 sleeping
     (<was>|is) sleeping(?=[.,]| (?:when|and)) => \1 asleep
     fell asleep (?=in class|on the couch|in (?:the|<his>) chair|while|during) => dozed off_

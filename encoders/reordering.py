@@ -24,7 +24,7 @@ from .rewording_tables import (
     TIMES,
 )
 from .verbs import GERUND, INFINITIVE, PASTS
-from .word_tables import LOWERABLE, MORE_FEMALE, MORE_MALE, NAMES
+from .word_tables import LOWERABLE, MORE_FEMALE, MORE_MALE, NAMES, words
 
 Rule = Callable[[str, random.Random], "str | None"]
 
@@ -110,11 +110,12 @@ _DOUBLE_OBJECT = re.compile(rf"\b({_GIVEN}) ({_RECEIVER}) ({_OBJECT})(?=[.!]$|, 
 _PREPOSITIONAL = re.compile(rf"\b({_GIVEN}) ({_OBJECT}) (to|for) ({_RECEIVER})(?=[.!]$|, | and\b)")
 
 _LIKING = "(?:lov|hat|lik)(?:e|es|ed)|(?:prefer|start)(?:s|red|ed)?|begins?|began"
+_NOT_AS = "".join(f"(?<!{word} )" for word in words("felt feel feels feeling looked looks look sounded sounds was is"))
 _LIKED_INFINITIVE = re.compile(rf"\b({_LIKING}) to ([a-z]+)\b")
 _LIKED_GERUND = re.compile(
-    rf"\b({_LIKING}) ([a-z]+ing)(?=[.,!]| (?:an?|the|his|her|my|their|our|it|them|him|me|this|that|in|on|at|with"
-    r"|for|up|out"
-    r"|about|from|around|there|home|to)\b)"
+    rf"{_NOT_AS}\b({_LIKING}) ([a-z]+ing)"
+    r"(?=[.,!]| (?:an?|the|his|her|my|their|our|it|them|him|me|this|that|in|on|at|with|for|up|out|about|from|around|there"
+    r"|home|to)\b)"
 )
 _VERB_FOLLOWS = re.compile(r" (?:and|or)\b| to [a-z]+ing\b")
 

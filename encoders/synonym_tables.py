@@ -5,7 +5,7 @@ from .word_tables import pairs
 SYNONYMS = pairs("""
     mom=mother, moms=mothers, dad=father, dads=fathers, grandma=grandmother, grandpa=grandfather
     kids=children, guy>man, guys>men, lady>woman, ladies>women, folks>people, pal>friend, pals>friends
-    buddy>friend, buddies>friends, physician>doctor, cop>police officer, cops>police officers, kid>child
+    buddy>friend, buddies>friends, physician>doctor, cop>police officer, cops>police officers
     bought=purchased, buy>purchase, buying=purchasing, shouted=yelled, shouting=yelling, screamed>yelled
     screaming>yelling, repaired>fixed, repairing>fixing, repair>fix, sobbed>cried, sobbing>crying
     replied>answered, adored>loved, ended up=wound up, showed up>turned up
@@ -17,29 +17,28 @@ SYNONYMS = pairs("""
     picked out>chose, assisted>helped, desired>wanted
     headed to>went to, resided>lived
     began to cry>burst into tears, large>big, larger>bigger, largest>biggest, huge=enormous, tiny=very small
-    afraid>scared, scared=frightened, furious>very angry, ill>sick, clever=smart, delicious=tasty
+    scared=frightened, furious>very angry, clever=smart, delicious=tasty
     terrible=awful, horrible=terrible, scary=frightening, amazing=wonderful, weird=strange, wealthy>rich
     gross>disgusting, gorgeous>beautiful, difficult>hard, nervous=anxious, ecstatic>overjoyed
     exhausted>very tired, unhappy>sad, fantastic>wonderful, elderly>old, intelligent>smart, lovely>beautiful
     yummy>tasty, excited>thrilled, unwell>sick, quickly=rapidly, immediately=right away
     instantly=at once, nearly=almost, maybe=perhaps, rarely=seldom, frequently=often, everyone=everybody
-    someone=somebody, anyone=anybody, nobody>no one, until=till, although>though, beside>next to
+    someone=somebody, anyone=anybody, until=till, although>though, beside>next to
     lots of=a lot of, several>a few, afterwards=after that, nowadays>these days, every day=each day
     every night=each night, every morning=each morning, every week=each week, every year=each year
     every weekend=each weekend, all day>the whole day, all night>the whole night, luckily=fortunately
     unfortunately>sadly
     right now=at the moment, immediately>at once
     movie=film, photo>picture, photos>pictures, photograph>photo
-    photographs>photos, tv=television, bike=bicycle, bikes=bicycles, gift>present, gifts>presents
+    photographs>photos, tv=television, bike=bicycle, bikes=bicycles, gifts>presents
     trash=garbage, couch=sofa, automobile>car, supper>dinner, cellphone>phone, error>mistake
     errors>mistakes, airplane>plane, airplanes>planes, fridge=refrigerator, math>mathematics, exam>test
     exams>tests, vacations>holidays, restroom>bathroom, cab=taxi, vehicle>car, residence>home, infant>baby
     sneakers>running shoes, grocery store=supermarket, ice cream parlor>ice cream shop
-    gas station>petrol station, cookies>biscuits, soccer>football, apartment>flat, backpack>rucksack
+    gas station>petrol station, cookies>biscuits, apartment>flat, backpack>rucksack
     boyfriend>partner, girlfriend>partner, physicians>doctors, automobiles>cars
     coworker=colleague, coworkers=colleagues, co-worker=colleague, co-workers=colleagues, classmates>fellow students
     teenager>teen, teenagers>teens, neighborhood>area, lawyer=attorney, lawyers=attorneys
-    clothes>clothing
     purse=handbag, medication>medicine, basement=cellar, attic=loft, rug=carpet, trash can=garbage can, woods=forest
     trousers>pants, belly>stomach, contest=competition, mall=shopping center
     movie theater=cinema, cash>money, highway=freeway, journey>trip, nap>short sleep
@@ -53,7 +52,7 @@ SYNONYMS = pairs("""
     upset with>annoyed with, excited about>thrilled about, wonderful>marvelous, adorable=cute, sleepy>drowsy
     starving>very hungry, freezing>very cold, soaked>dripping wet, not long ago>recently, usually=normally
     completely=totally, entirely>completely, especially=particularly, exactly=precisely, barely=hardly
-    initially=at first, sometimes=at times, occasionally=now and then, currently=at present, soon after=shortly after
+    initially>at first, sometimes=at times, occasionally=now and then, currently=at present, soon after=shortly after
     previously>earlier, obviously=clearly, by accident>accidentally, forever>for good, anyway=anyhow
     instead of=rather than, because of>due to, even though=although, despite=in spite of, whenever>every time
     each other=one another, close to>near, plenty of>lots of, two times>twice, by himself=on his own
@@ -80,7 +79,7 @@ SYNONYMS = pairs("""
     had an idea=came up with an idea
     decides to=chooses to, wants to>would like to, fortunately>thankfully, all the sudden>suddenly
     all of the sudden>suddenly, before long>soon, dialed 911>called 911
-    accidentally>unintentionally, nobody=no one, insect>bug, insects>bugs
+    accidentally>unintentionally, nobody>no one, insect>bug, insects>bugs
     policeman>police officer, policemen>police officers, fireman>firefighter, firemen>firefighters
     mailman>mail carrier, stewardess>flight attendant, salesman>salesperson, waiter>server, waiters>servers
     waitress>server, waitresses>servers, hamburger>burger, hamburgers>burgers, veggies=vegetables, ad=advertisement
