@@ -114,8 +114,8 @@ _NOT_AS = "".join(f"(?<!{word} )" for word in words("felt feel feels feeling loo
 _LIKED_INFINITIVE = re.compile(rf"\b({_LIKING}) to ([a-z]+)\b")
 _LIKED_GERUND = re.compile(
     rf"{_NOT_AS}\b({_LIKING}) ([a-z]+ing)"
-    r"(?=[.,!]| (?:an?|the|his|her|my|their|our|it|them|him|me|this|that|in|on|at|with|for|up|out|about|from|around|there"
-    r"|home|to)\b)"
+    r"(?=[.,!]| (?:an?|the|his|her|my|their|our|it|them|him|me|this|that|in|on|at|with|for|up|out|about|from|around"
+    r"|there|home|to)\b)"
 )
 _VERB_FOLLOWS = re.compile(r" (?:and|or)\b| to [a-z]+ing\b")
 
