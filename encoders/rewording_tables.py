@@ -310,6 +310,7 @@ CONTRACTIONS: list[tuple[str, str]] = [
     (r"\b(I|we|they|you) have (?=been|never|always|seen|had|got|done)", r"\1've "),
     (r"\b(he|she|it|that|there)'s (?=an?\b|the\b|not\b|so\b|very\b|really\b|\w+ing\b)", r"\1 is "),
     (r"\b(he|she|it|that|there) is (?=an?\b|the\b|not\b|so\b|very\b|really\b|\w+ing\b)", r"\1's "),
+    (r"\bit is (?=(?:sunny|rainy|cloudy|windy|snowy|warm|cold|hot|dark|cool)\b)", r"it's "),
     (r"\blet's\b", r"let us"),
     (
         r"\b(he|she|I|they|we) had (?=(?:been|never|always|forgotten|gone|lost|made|done|found|seen|won)\b)",

@@ -362,5 +362,6 @@ def test_rewordings_by_one_rule_each():
     found = rewordings("He bought a big car for his mom!", random.Random(0))
     assert {"He purchased a big car for his mom!", "He bought a big car for his mother!"} <= set(found)
     assert len(found) == len(set(found)) and all(text.endswith("!") for text in found)
+    assert rewordings("It is sunny today.", random.Random(0)) == ["It's sunny today.", "Today, it is sunny."]
     assert rewordings("Xyzzy.", random.Random(0)) == [] == rewordings("He bought it. " * 100, random.Random(0))
     assert found == rewordings("He bought a big car for his mom!", random.Random(0))
