@@ -69,7 +69,7 @@ def _alternation(phrases: Iterable[str]) -> re.Pattern[str]:
     for phrase in sorted(phrases, key=len, reverse=True):
         heads.setdefault(phrase[:2], []).append(re.escape(phrase[2:]))
     grouped = (f"{re.escape(head)}(?:{'|'.join(tails)})" for head, tails in heads.items())
-    return re.compile(r"(?<![\w'-])(?:" + "|".join(grouped) + r")(?![\w-]|['’]t\b)")
+    return re.compile(r"(?<![\w'-])(?:" + "|".join(grouped) + r")(?![\w-]|['’](?:t\b|(?!\w)))")
 
 
 def _both_cases(table: dict[str, list[str]]) -> dict[str, list[str]]:

@@ -194,7 +194,7 @@ FRAMES = frames(r"""
         |office)\b) => left_
     saw that (?=(?:<he>|there|the|<his>) ) => noticed that_
     worked (?:very |really |so )?hard(?=[.!]| to) => put in a lot of effort
-    <past>sat down(?! to (?:dinner|lunch|breakfast)| for| restaurant| dinner| meal) => took a seat
+    <past>sat down(?! to (?:dinner|lunch|breakfast|<his>|the|a)\b| for| restaurant| dinner| meal) => took a seat
     came over<end> => stopped by
     <past>stopped by(?= to\b|<end>) => dropped by
     dropped by(?= to\b|<end>) => stopped by
@@ -287,6 +287,8 @@ FRAMES = frames(r"""
     (<was>|got|been|so|very) sick(?=[.,]| (?:and(?! tired)|for|in|after|on|during|all|today|yesterday)\b) => \1 ill
     (<was>|got|been|so|very|became|fell) ill(?=[.,]| (?:and|for|in|after|on|during|all|today|yesterday)\b) => \1 sick
     (<was>|is|so|very|too) afraid(?=[.,]| (?:of|to|and|but|because|when|at first)\b) => \1 scared
+    (?<!a )(?<!the )(?<!his )(?<!her )(?<!my )(?<!their )(?<!our )(?<!new )(?<!this )plan to(?= [a-z]) => intend to
+    intend to => plan to
     kid(?=[.,]| (?:and|was|had|is|in|at|on|with|who|to|from|named|that)\b) => child
     at first(?=[.,!]| (?:<he>|the|but|and|because)\b) => initially
     no one(?! of\b| else\b) => nobody
@@ -389,9 +391,9 @@ FRAMES = frames(r"""
     became (?=(?:really|very|so) (?:tired|angry|sick|scared|bored|upset|mad|nervous|worried|hungry|excited\
         |frustrated|jealous)\b) => got_
     looked out (the|an?|<his>) window => peered out \1 window
-    (?<=[a-z] )(?<!get )(?<!do )some (?!(?:of|kind|sort|time|day|more|others?|people|one|were|are|had|was|sleep\
-        |rest|fun|space|peace|air|fresh|thought|trouble|good|bad|point|reason|way|things?|research|work|shopping\
-        |exercise|extra|parts?|days|nights|kids|new|in|to|and|do|at|from|on|for|with|as|so|when|by|if|who|that\
+    (?<=[a-z] )(?<!and )(?<!get )(?<!do )some (?!.* others\b|(?:of|kind|sort|time|day|more|others?|people|one|were|are\
+        |had|was|sleep|rest|fun|space|peace|air|fresh|thought|trouble|good|bad|point|reason|way|things?|research|work\
+        |shopping|exercise|extra|parts?|days|nights|kids|new|in|to|and|do|at|from|on|for|with|as|so|when|by|if|who|that\
         |because|before|after|off|out|up|here|there|but|or|while|is|even|left|just|already|too|instead)\b)(?=[a-z]+)\
          =>
     (bought|ate|made|brought|grabbed|ordered|needed|wanted|gave (?:him|me|them)) (?=(?:milk|eggs|bread|cookies\
@@ -403,7 +405,7 @@ FRAMES = frames(r"""
         |wanted)) => \1 buddy
     ([a-z]+'s) house(?=[.,]| (?:and|to|was|for|with|on|in|after)) => \1 place
     (enough|extra|some|more) money(?=[.,]| (?:to|for|and|on|from)) => \1 cash
-    (<was>|is|be|been|very|so) late for (?=work|school|class) => \1 late to_
+    (<was>|is|be|been) ((?:very |so )?)late for (?=work|school|class) => \1 \2late to_
     late to (?=work|school|class) => late for_
     a great (?=(?:friend|dinner|show|weekend|vacation|teacher|player|choice|success|gift|experience|cook|dancer\
         |singer|team|place|book|restaurant|movie)\b) => an excellent_
@@ -493,7 +495,7 @@ FRAMES = frames(r"""
         |expelled|bullied|evicted|scammed|soaked|drenched)\b) => got_
     bad day => rough day
     a great (?!deal|many|number|aunt|uncle|grand|distance|extent|white|dane|big|pain|loss|depression|danger|fear\
-        |height|risk|cost|amount|sadness|time)(?=[a-z]) => a wonderful_
+        |height|risk|cost|amount|sadness|time|affinity|need|interest|respect|care|effort)(?=[a-z]) => a wonderful_
     a bad (?=(?:storm|accident|cold|cut|headache|fall|snowstorm|thunderstorm|rash)) => a nasty_
     (a|the) local (?=(?:park|store|shop|restaurant|bar|pool|gym|diner|mall|market|cafe|bakery|library|beach|lake\
         |pond|farm|shelter|bookstore|theater|hospital|zoo|coffee shop|pet store|animal shelter|pizza place|deli|pub\

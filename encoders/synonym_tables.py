@@ -64,7 +64,7 @@ SYNONYMS = pairs("""
     got ready for=prepared for, getting ready for=preparing for, get ready for=prepare for, signed up for=enrolled in
     sign up for=enroll in, broke up with=split up with, dropped out of>quit, cleaned up>tidied up, clean up>tidy up
     cleaning up>tidying up, wanted to>wished to, planned to=intended to
-    planning to=intending to, plan to=intend to, agreed to>consented to, refused to=declined to, promised to=vowed to
+    planning to=intending to, agreed to>consented to, refused to=declined to, promised to=vowed to
     hurried to=rushed to, walked up to=approached
     stayed home=remained at home, stayed at home=remained at home, stayed up>remained awake, completed>finished
     chose>selected, choose>select, chosen>selected, ruined>spoiled, destroyed=wrecked, built=constructed
