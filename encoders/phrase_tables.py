@@ -281,8 +281,8 @@ FRAMES = frames(r"""
     <past>visited (?=the (?:museum|zoo|beach|store|park|aquarium|doctor|dentist|library|vet)\b) => went to_
     beat (<him>|the \w+ team) (?=in|at|by) => defeated \1_
     placed (?=(?:it|them|the|<his>|some) (?!order|bet|call|ad\b|blame)\w) => put_
-    <finite>put (?=(?:the|<his>|some|an?|all|two|three) (?!blame|thought|effort|smile|time|work|pressure|strain\
-        |stop|end|damper|lot|energy|money|faith|trust|offer|bet|weight|name|foot|mind|hands?|faces?|feet|eyes?)\
+    (?<=[a-z] )<finite>put (?=(?:the|<his>|some|an?|all|two|three) (?!blame|thought|effort|smile|time|work|pressure\
+        |strain|stop|end|damper|lot|energy|money|faith|trust|offer|bet|weight|name|foot|mind|hands?|faces?|feet|eyes?)\
         (?:[a-z]+ ){1,2}(?:in|on|into|onto|under|inside) (?:the|an?|<his>) ) => placed_
     (<was>|got|been|so|very) sick(?=[.,]| (?:and(?! tired)|for|in|after|on|during|all|today|yesterday)\b) => \1 ill
     (<was>|got|been|so|very|became|fell) ill(?=[.,]| (?:and|for|in|after|on|during|all|today|yesterday)\b) => \1 sick

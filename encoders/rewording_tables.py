@@ -69,7 +69,6 @@ PHRASES: list[tuple[str, str]] = [
         r"|they|we|I|it) \w+)",
         r", yet ",
     ),
-    (r"\bkept (\w{2,}ing)\b", r"went on \1"),
     (r"\ball the (?=\w+s\b)(?!times\b|ways\b)", r"all of the "),
     (r"\ball of the (?=\w+s\b)", r"all the "),
     (r"\b(asked|wondered|asked (?:me|him|her|us|them)) if\b", r"\1 whether"),
@@ -91,9 +90,9 @@ PHRASES: list[tuple[str, str]] = [
         r"helped \1 to ",
     ),
     (
-        r"\b(?<!to )(?<!would )(?<!could )(?<!not )(?<!n't )(?<!can )(?<!will )(?<!should )(?<!and )(?<!you )(?<!him )"
-        r"(?<!her )(?<!them )(?<!me )put (it|them|the \w+|his \w+|my \w+) (?=in the|on the|in a\b|on a\b|in his|in her"
-        r"|on his|on her|into)",
+        r"(?<=[a-z] )\b(?<!to )(?<!would )(?<!could )(?<!not )(?<!n't )(?<!can )(?<!will )(?<!should )(?<!and )(?<!you )"
+        r"(?<!him )(?<!her )(?<!them )(?<!me )put (it|them|the \w+|his \w+|my \w+) (?=in the|on the|in a\b|on a\b|in his"
+        r"|in her|on his|on her|into)",
         r"placed \1 ",
     ),
     (r"\b(was|were|is|are|be|been|too|very|really|got|became|it) hard to\b", r"\1 difficult to"),

@@ -39,7 +39,7 @@ SYNONYMS = pairs("""
     boyfriend>partner, girlfriend>partner, physicians>doctors, automobiles>cars
     coworker=colleague, coworkers=colleagues, co-worker=colleague, co-workers=colleagues, classmates>fellow students
     teenager>teen, teenagers>teens, neighborhood>area, lawyer=attorney, lawyers=attorneys
-    purse=handbag, medication>medicine, basement=cellar, attic=loft, rug=carpet, trash can=garbage can, woods=forest
+    purse=handbag, medication>medicine, basement=cellar, attic=loft, rug=carpet, trash can=garbage can, woods>forest
     trousers>pants, belly>stomach, contest=competition, mall=shopping center
     movie theater=cinema, cash>money, highway=freeway, journey>trip, nap>short sleep
     diner>small restaurant, essay>paper, nightmare=bad dream, nightmares=bad dreams, scent>smell
@@ -67,7 +67,7 @@ SYNONYMS = pairs("""
     planning to=intending to, agreed to>consented to, refused to=declined to, promised to=vowed to
     hurried to=rushed to, walked up to=approached
     stayed home=remained at home, stayed at home=remained at home, stayed up>remained awake, completed>finished
-    chose>selected, choose>select, chosen>selected, ruined>spoiled, destroyed=wrecked, built=constructed
+    chose>selected, choose>select, chosen>selected, destroyed=wrecked, built=constructed
     build=construct, phoned>called, texted>messaged
     apologized>said sorry, jumped>leaped, argued=quarreled, crashed into>smashed into, appeared to=seemed to
     had a hard time=had trouble, having a hard time=having trouble, went shopping>did some shopping

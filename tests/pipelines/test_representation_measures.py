@@ -153,7 +153,7 @@ def test_hashes_are_not_locally_smooth():
         return {row["edit"]: row["relative"] for row in rows}
 
     words, hashes = relative(WordCodec()), relative(HashCodec())
-    assert words["meaning kept"] < 0.75 and words["meaning changed"] < 0.75
+    assert words["meaning kept"] < 0.85 and words["meaning changed"] < 0.75
     assert all(hashes[edit] == pytest.approx(1, abs=0.1) for edit in hashes)
     assert words["word inserted"] > words["meaning kept"]  # a slot per word: the others shift
     assert words["another segment"] == 1
