@@ -90,9 +90,9 @@ PHRASES: list[tuple[str, str]] = [
         r"helped \1 to ",
     ),
     (
-        r"(?<=[a-z] )\b(?<!to )(?<!would )(?<!could )(?<!not )(?<!n't )(?<!can )(?<!will )(?<!should )(?<!and )(?<!you )"
-        r"(?<!him )(?<!her )(?<!them )(?<!me )put (it|them|the \w+|his \w+|my \w+) (?=in the|on the|in a\b|on a\b|in his"
-        r"|in her|on his|on her|into)",
+        r"(?<=[a-z] )(?<!to )(?<!would )(?<!could )(?<!not )(?<!n't )(?<!can )(?<!will )(?<!should )(?<!and )(?<!you )"
+        r"(?<!him )(?<!her )(?<!them )(?<!me )put (it|them|the \w+|his \w+|my \w+) (?=in the|on the|in a\b|on a\b"
+        r"|in his|in her|on his|on her|into)",
         r"placed \1 ",
     ),
     (r"\b(was|were|is|are|be|been|too|very|really|got|became|it) hard to\b", r"\1 difficult to"),
