@@ -39,8 +39,9 @@ from segdiff.pipelines.corpus import read_documents
 from segdiff.pipelines.files import write_json
 from segdiff.pipelines.guards import facts, guard_warnings
 from segdiff.pipelines.ladder import WORD
-from segdiff.pipelines.paraphrase import MAX_CHANGE, InContext, ParaphrasePipeline
+from segdiff.pipelines.paraphrase import MAX_CHANGE, ParaphrasePipeline
 from segdiff.pipelines.paraphrase_auc import Pair, read_pairs
+from segdiff.pipelines.paraphrase_document import InContext
 from segdiff.pipelines.paraphrase_options import METHODS
 from segdiff.pipelines.sentence_encoders import PACKAGE
 from segdiff.pipelines.tokenization import segment_tokens

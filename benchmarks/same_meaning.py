@@ -23,6 +23,7 @@ from typing import Annotated, Any
 import torch
 import torch.nn.functional as F
 import typer
+from acceptability import replaced
 from safetensors.torch import load_model, save_model
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
@@ -54,12 +55,6 @@ def exchanged(words: list[str], pool: Sequence[str], rng: random.Random) -> list
     other, found = rng.choice(far), list(words)
     found[one], found[other] = found[other], found[one]
     return found
-
-
-def replaced(words: list[str], pool: Sequence[str], rng: random.Random) -> list[str]:
-    """A word of another text stands in place of one."""
-    place = rng.randrange(len(words))
-    return [*words[:place], rng.choice(pool), *words[place + 1 :]]
 
 
 def left_out(words: list[str], pool: Sequence[str], rng: random.Random) -> list[str]:

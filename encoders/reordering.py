@@ -10,7 +10,7 @@ import random
 import re
 from collections.abc import Callable
 
-from .rewording_tables import (
+from .movement_tables import (
     DATIVE_FOR,
     DATIVE_TO,
     EARLY_TIME,

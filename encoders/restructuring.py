@@ -8,8 +8,7 @@ from __future__ import annotations
 import random
 import re
 
-from .reordering import ALL_NAMES, SUBJECTS, Rule, like, lowered
-from .rewording_tables import (
+from .movement_tables import (
     ACTIVITIES,
     ANYONE,
     BASE_TOO,
@@ -20,6 +19,7 @@ from .rewording_tables import (
     PERSONS,
     STATES,
 )
+from .reordering import ALL_NAMES, SUBJECTS, Rule, like, lowered
 from .verbs import BASE, GERUND, INFINITIVE, PASTS
 from .word_tables import FEMALE, MALE, MORE_FEMALE, MORE_MALE
 

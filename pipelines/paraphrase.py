@@ -18,7 +18,7 @@ from torch import Tensor
 from ..decoders import neighbours
 from ..defaults import DEFAULT_MODEL
 from ..encoders.segmenters import SentenceSegmenter
-from ..encoders.segmenters.segment import Segment, Segmenter, join
+from ..encoders.segmenters.segment import Segment, Segmenter
 from .candidates import (
     Candidate,
     Embed,
@@ -34,6 +34,7 @@ from .candidates import (
 )
 from .latents import embeddings
 from .loading import load_representation, resolve
+from .paraphrase_document import DocumentParaphrases, InContext
 from .paraphrase_options import CHANGE_WEIGHT, MIXED, WARNING_WEIGHT, check_options
 from .perturbation import Draws, denoised, denoising_level, gaussian, keeping_meaning
 from .reconstruct import fitting_pieces
@@ -48,49 +49,6 @@ HARDLY_KNOWN = 0.5  # edit distance of a sentence and what its latents give back
 HARDLY_KNOWN_WARNING = "text hardly known"
 RANK_OFFSET = 10  # of a token's number, since the first ones are no words
 CONTEXT = 4  # neighbours each side that the denoiser sees: the bundled model was trained on five-sentence stories
-
-
-@dataclass(frozen=True)
-class InContext:
-    """A sentence and the sentences around it, which are not changed."""
-
-    text: str
-    before: Sequence[str] = ()
-    after: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class DocumentParaphrases:
-    """A document, its segments, and the candidates of those that were to be reworded.
-
-    Attributes:
-        text: the document.
-        segments: of it, as they were cut.
-        candidates: of each segment by its number (from 0), best first.
-    """
-
-    text: str
-    segments: list[Segment]
-    candidates: dict[int, list[Candidate]]
-
-    def __len__(self) -> int:
-        """How many rewordings of the whole document there are."""
-        return max(map(len, self.candidates.values()), default=0)
-
-    def rewrite(self, number: int = 0) -> str:
-        """The document with every segment's candidate `number`; a segment with fewer has its last one, one with none
-        stays. What is between the segments stays byte for byte."""
-        replaced = [
-            Segment(self.chosen(place, number).text, segment.start, segment.end)
-            if self.candidates.get(place)
-            else segment
-            for place, segment in enumerate(self.segments)
-        ]
-        return join(self.text, replaced)
-
-    def chosen(self, place: int, number: int) -> Candidate:
-        """The candidate of a segment that `rewrite` takes."""
-        return self.candidates[place][min(number, len(self.candidates[place]) - 1)]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from typing import IO, Any
 
 from .candidates import source_bleu
 from .files import check_folder_of, write_json
-from .paraphrase import HARDLY_KNOWN_WARNING, DocumentParaphrases, ParaphrasePipeline
+from .paraphrase import HARDLY_KNOWN_WARNING, ParaphrasePipeline
+from .paraphrase_document import DocumentParaphrases
 from .paraphrase_input import LINE, Format, Record, read_records
 from .paraphrase_options import check_options
 

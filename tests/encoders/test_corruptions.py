@@ -6,7 +6,7 @@ import pytest
 
 from segdiff.encoders import corruptions
 from segdiff.encoders.corruptions import change_meaning, changes_of_meaning, keep_meaning, rewordings
-from segdiff.encoders.phrase_tables import frames
+from segdiff.encoders.frames import frames
 from segdiff.encoders.reordering import MOVES
 from segdiff.encoders.verbs import BASE, GERUND, INFINITIVE, PAST
 from segdiff.encoders.word_tables import MALE

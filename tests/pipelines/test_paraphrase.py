@@ -24,7 +24,7 @@ from segdiff.pipelines.candidates import (
     source_bleu,
 )
 from segdiff.pipelines.corpus import read_documents
-from segdiff.pipelines.paraphrase import InContext
+from segdiff.pipelines.paraphrase_document import InContext
 from segdiff.pipelines.paraphrase_options import METHODS
 from segdiff.pipelines.rendering import encode_texts
 from segdiff.pipelines.tokenization import word_tokens

@@ -11,7 +11,7 @@ import pytest
 from segdiff.encoders.segmenters import Segment
 from segdiff.pipelines import paraphrase_file as module
 from segdiff.pipelines.candidates import Candidate
-from segdiff.pipelines.paraphrase import DocumentParaphrases
+from segdiff.pipelines.paraphrase_document import DocumentParaphrases
 from segdiff.pipelines.paraphrase_file import Summary, paraphrase_file
 from segdiff.pipelines.paraphrase_input import Record, read_records
 
